@@ -1,0 +1,39 @@
+/* coir/mutex.h: one at a time. */
+#ifndef COIR_MUTEX_H
+#define COIR_MUTEX_H
+
+#include <coir/base.h>
+
+COIR_BEGIN
+
+enum coir_mutex_kind { COIR_MUTEX_PLAIN, COIR_MUTEX_RECURSIVE };
+
+/* May be freed as soon as no call on it is to come: a task that has got or given it up no longer looks at it. */
+struct coir_mutex {
+    uintptr_t words[2]; /* private, as all words */
+    uint32_t depth, kind;
+    const char *place; /* where it was made, for reports */
+};
+/* clang-format off */
+#define COIR_MUTEX_INIT {{0, 0}, 0, COIR_MUTEX_PLAIN, COIR_HERE}
+#define COIR_MUTEX_INIT_RECURSIVE {{0, 0}, 0, COIR_MUTEX_RECURSIVE, COIR_HERE}
+/* clang-format on */
+
+COIR_EXPORT void coir_mutex_init(struct coir_mutex *mutex, enum coir_mutex_kind kind);
+COIR_EXPORT void coir_mutex_fini(struct coir_mutex *mutex); /* held or waited for: stops the process */
+
+/* First come, first served; cannot be canceled, so that clean-up can lock. -EDEADLK: the caller holds it already (plain
+ * kind), or its waiting would close a circle of tasks that wait for each other without a deadline. */
+COIR_EXPORT COIR_MUSTCHECK int coir_mutex_lock(struct coir_mutex *mutex, coir_time deadline);
+
+/* Its owner only: another task stops the process. */
+COIR_EXPORT void coir_mutex_unlock(struct coir_mutex *mutex);
+
+COIR_EXPORT struct coir_mutex *coir_mutex_hold(struct coir_mutex *mutex);
+COIR_EXPORT void coir_mutex_drop(struct coir_mutex **mutex);
+/* Suspends. Locked to the end of the block, on every way out. A deadlock stops the process here. */
+#define COIR_HOLD(mutex) struct coir_mutex *COIR_UNIQUE(hold) COIR_UNTIL_END(coir_mutex_drop) = coir_mutex_hold(mutex)
+
+COIR_END
+
+#endif

@@ -1,0 +1,60 @@
+/* coir/runtime.h: what tasks run in: some workers (threads), each with its own loop over one I/O model. */
+#ifndef COIR_RUNTIME_H
+#define COIR_RUNTIME_H
+
+#include <coir/base.h>
+#include <coir/log.h>
+#include <coir/task.h>
+
+COIR_BEGIN
+
+struct coir_runtime;
+
+/* Zero in every member is the default; so is NULL for the options. */
+struct coir_runtime_options {
+    const char *name;    /* copied; for logs and thread names */
+    int workers;         /* 1 to 64; 0: one for each CPU this process may use (COIR_WORKERS in the environment overrides
+                            a 0) */
+    const char *backend; /* "epoll"; NULL: COIR_BACKEND from the environment, else the best */
+    size_t stack_size;   /* bytes of address space for a fiber, its guard included, a power of two from 64 KiB to
+                            64 MiB; 0: 256 KiB, of which 64 KiB are guard */
+    size_t task_limit;   /* tasks alive at once, at most 16,777,215; 0: that many */
+    coir_log_sink *log;  /* NULL: standard error */
+    void *log_arg;
+    bool no_overflow_report; /* do not install the handler that names a task whose stack overflows */
+    uint64_t reserved[4];
+};
+
+/* Suspends its thread. Runs function as the first task of a new runtime, the calling thread being its first worker. Its
+ * result, when all tasks but daemons have ended; or the -errno that kept it from starting, with a sentence in
+ * coir_error_detail: -EINVAL (an option), -EBUSY (called from a fiber), -ENOMEM, -EAGAIN (no thread). */
+COIR_EXPORT int coir_run(coir_function *function, void *arg, const struct coir_runtime_options *options);
+
+/* The same for a program with its own main loop: all workers are new threads. */
+COIR_EXPORT int coir_runtime_start(const struct coir_runtime_options *options, struct coir_runtime **runtime);
+
+/* Starts a task in it, from any thread; as coir_go. -EPIPE: the runtime is being stopped. */
+COIR_EXPORT int coir_runtime_go(struct coir_runtime *runtime, coir_function *function, void *arg,
+                                const struct coir_task_options *options, struct coir_task **task);
+
+/* Cancels all tasks, waits for their end, frees the runtime. -ETIMEDOUT: some still run, and the runtime is still there.
+ * Handles of its tasks must have been joined or detached; handles left are valid for coir_join until then. Not from one
+ * of its own tasks (-EBUSY). */
+COIR_EXPORT int coir_runtime_stop(struct coir_runtime *runtime, coir_time deadline);
+
+/* The current task's runtime, or NULL. */
+COIR_EXPORT struct coir_runtime *coir_runtime_self(void);
+
+/* "epoll" ...; static. */
+COIR_EXPORT const char *coir_runtime_backend(const struct coir_runtime *runtime);
+
+/* How many workers it has. */
+COIR_EXPORT int coir_runtime_workers(const struct coir_runtime *runtime);
+
+/* The number of the worker the calling fiber is on, from 0; -1 for a plain thread. A fiber never changes its worker once
+ * it runs. */
+COIR_EXPORT int coir_worker_self(void);
+
+COIR_END
+
+#endif

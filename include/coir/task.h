@@ -1,0 +1,89 @@
+/* coir/task.h: something that runs. */
+#ifndef COIR_TASK_H
+#define COIR_TASK_H
+
+#include <coir/base.h>
+
+COIR_BEGIN
+
+struct coir_task;
+
+struct coir_task_options {
+    const char *name; /* copied; 31 bytes are kept */
+    size_t arg_size;  /* 0: the task gets arg itself; n (at most 65,536): its own copy of the n bytes there */
+    bool daemon;      /* the run does not wait for it, but cancels it */
+    uint64_t reserved[4];
+};
+
+/* Starts function(arg) as a fiber of the calling task's runtime. *task is the caller's, to be joined or detached; task
+ * may be NULL. -ENOMEM; -EAGAIN: the runtime's task limit; -EINVAL: no runtime here. Does not suspend. A stack that
+ * cannot be had later is the task's result (-ENOMEM). */
+COIR_EXPORT int coir_go(coir_function *function, void *arg, const struct coir_task_options *options,
+                        struct coir_task **task);
+
+/* The same, placed on the less loaded of two random workers instead of near the caller: for long-lived tasks, one for
+ * each connection. */
+COIR_EXPORT int coir_go_spread(coir_function *function, void *arg, const struct coir_task_options *options,
+                               struct coir_task **task);
+
+/* Waits for the task's end and frees the handle. *result (may be NULL): what its function returned. After a failure
+ * the handle is still valid. -EDEADLK: a task that joins itself. */
+COIR_EXPORT int coir_join(struct coir_task *task, int *result, coir_time deadline);
+
+/* Gives the handle up unjoined; of NULL nothing. */
+COIR_EXPORT void coir_detach(struct coir_task *task);
+
+/* The task's waits fail with -ECANCELED from now on, each one, also when it need not wait; not with COIR_NOW, not for
+ * locks, not inside COIR_SHIELD. Does not suspend. */
+COIR_EXPORT void coir_cancel(struct coir_task *task);
+
+/* Whether the calling task has been canceled (by coir_cancel or by a scope it is inside). */
+COIR_EXPORT bool coir_is_canceled(void);
+
+/* Suspends. Lets others run; 0 or -ECANCELED. */
+COIR_EXPORT int coir_yield(void);
+
+/* Until the deadline, never less: 0. COIR_NOW returns at once. */
+COIR_EXPORT int coir_sleep(coir_time deadline);
+
+/* Suspends; cannot be canceled. Runs a function that blocks on a helper thread; its result, or -EAGAIN if no helper
+ * thread can be had. Outside a runtime it runs where it is. */
+COIR_EXPORT int coir_offload(coir_function *function, void *arg);
+
+COIR_EXPORT int coir_shield_enter(void);
+COIR_EXPORT void coir_shield_leave(const int *shield);
+/* To the end of the block the caller's waits work although it is canceled. */
+#define COIR_SHIELD() int COIR_UNIQUE(shield) COIR_UNTIL_END(coir_shield_leave) = coir_shield_enter()
+
+/* The calling task; never NULL, borrowed: threads that coir did not make have one, too. */
+COIR_EXPORT struct coir_task *coir_self(void);
+
+/* Its name, "" if it has none; lives as long as the handle. */
+COIR_EXPORT const char *coir_task_name(const struct coir_task *task);
+
+/* A number no other task of this process has had (36 bits of generation, 24 of slot). */
+COIR_EXPORT uint64_t coir_task_id(const struct coir_task *task);
+
+/* Whether its function has not returned yet. */
+COIR_EXPORT bool coir_task_is_alive(const struct coir_task *task);
+
+/* How many bytes of the calling fiber's stack have been used at most (the stack's high-water mark; earlier tasks on the
+ * same stack count); 0 for a plain thread. Makes a system call: for tests and tuning. */
+COIR_EXPORT size_t coir_stack_used(void);
+
+/* A variable of which each task has its own value, not inherited. One static struct for each variable. */
+struct coir_local {
+    uintptr_t key; /* private */
+    void (*destroy)(void *value); /* may be NULL; runs when a task with a value other than NULL ends; may wait */
+};
+/* clang-format off */
+#define COIR_LOCAL_INIT(destroy) {0, destroy}
+/* clang-format on */
+
+/* The caller's value; NULL until set. */
+COIR_EXPORT void *coir_local_get(struct coir_local *local);
+COIR_EXPORT int coir_local_set(struct coir_local *local, void *value); /* -ENOMEM */
+
+COIR_END
+
+#endif
