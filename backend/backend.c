@@ -1,0 +1,21 @@
+/* backend/backend.c: the table of backends. */
+#include "backend/backend.h"
+
+#include <string.h>
+
+static const struct cr_backend *const backends[] = {&cr_backend_epoll}; /* best first */
+
+const struct cr_backend *
+cr_backend_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++)
+        if (!name || !strcmp(name, backends[i]->name))
+            return backends[i];
+    return NULL;
+}
+
+const char *
+cr_backend_names(void)
+{
+    return "epoll";
+}

@@ -1,0 +1,52 @@
+/* backend/block.c: see block.h. */
+#include "backend/block.h"
+#include "base/fault.h"
+#include "base/time.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+int
+cr_block_bell_open(void)
+{
+    int bell = CR_FAIL(CR_FAULT_DESCRIPTOR) ? (errno = EMFILE, -1) : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return bell < 0 ? -errno : bell;
+}
+
+void
+cr_block_bell_ring(int bell)
+{
+    uint64_t one = 1;
+    (void)!write(bell, &one, sizeof one);
+}
+
+void
+cr_block_bell_hush(int bell)
+{
+    uint64_t rings;
+    (void)!read(bell, &rings, sizeof rings);
+}
+
+void
+cr_block_bell_close(int bell)
+{
+    (void)close(bell);
+}
+
+int
+cr_block_wait(const struct cr_op *op, int bell, coir_time until)
+{
+    struct pollfd both[2] = {{.fd = op->fd, .events = cr_op_direction(op) == CR_OP_OUT ? POLLOUT : POLLIN},
+                             {.fd = bell, .events = POLLIN}};
+    struct timespec limit = {0, 0};
+    if (until != COIR_NEVER) {
+        coir_time left = until - cr_now();
+        if (left <= 0)
+            return -ETIMEDOUT;
+        limit = (struct timespec){left / COIR_SECOND, left % COIR_SECOND};
+    }
+    (void)ppoll(both, 2, until == COIR_NEVER ? NULL : &limit, NULL);
+    return 0;
+}

@@ -1,0 +1,136 @@
+/* backend/operation.c: the system call behind each operation, without waiting.
+ *
+ * O_NONBLOCK is never set on a description that coir did not make (it is shared with other processes), and not needed on
+ * sockets: MSG_DONTWAIT does it. What is neither socket nor made by coir (a terminal, a pipe somebody gave us) is asked
+ * with poll first; a pipe that says writable takes at least PIPE_BUF bytes. */
+#include "backend/operation.h"
+#include "base/fault.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static int
+result(ssize_t answer)
+{
+    return answer < 0 ? -errno : (int)answer;
+}
+
+static size_t
+at_most_int(size_t length)
+{
+    return length < INT_MAX ? length : INT_MAX & ~4095;
+}
+
+static int
+try_receive(struct cr_op *op)
+{
+    return CR_FAIL(CR_FAULT_RECEIVE) ? -ECONNRESET
+                                     : result(recv(op->fd, op->data, at_most_int(op->length), MSG_DONTWAIT));
+}
+
+static int
+try_send(struct cr_op *op)
+{
+    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)op->parts};
+    if (CR_FAIL(CR_FAULT_SEND))
+        return -ECONNRESET;
+    if (op->count == 1) /* the cheaper call for the usual case */
+        return result(send(op->fd, op->parts->iov_base, at_most_int(op->parts->iov_len), MSG_DONTWAIT | MSG_NOSIGNAL));
+    message.msg_iovlen = op->count < IOV_MAX ? op->count : IOV_MAX;
+    return result(sendmsg(op->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
+static int
+is_ready(int fd, short events)
+{
+    struct pollfd poller = {.fd = fd, .events = events};
+    int count = poll(&poller, 1, 0);
+    return count > 0 ? 0 : count < 0 ? -errno : -EAGAIN;
+}
+
+static int
+try_read(struct cr_op *op)
+{
+    int error = op->is_file ? 0 : is_ready(op->fd, POLLIN);
+    if (error)
+        return error;
+    return CR_FAIL(CR_FAULT_RECEIVE) ? -EIO : result(read(op->fd, op->data, at_most_int(op->length)));
+}
+
+static int
+try_write(struct cr_op *op)
+{
+    size_t length = op->parts->iov_len;
+    int error = op->is_file ? 0 : is_ready(op->fd, POLLOUT);
+    if (error)
+        return error;
+    if (!op->is_file && length > PIPE_BUF)
+        length = PIPE_BUF;
+    return CR_FAIL(CR_FAULT_SEND) ? -EIO : result(write(op->fd, op->parts->iov_base, length));
+}
+
+/* The listener is coir's own and non-blocking. What an accept can answer for a connection that died in the queue
+ * (accept(2)) is not the listener's failure: the next one is tried. */
+static int
+try_accept(struct cr_op *op)
+{
+    socklen_t size = sizeof(struct sockaddr_storage);
+    int fd;
+    if (CR_FAIL(CR_FAULT_ACCEPT))
+        return -EMFILE;
+    do
+        fd = accept4(op->fd, op->data, op->data ? &size : NULL, SOCK_CLOEXEC);
+    while (fd < 0 && (errno == ECONNABORTED || errno == EPROTO || errno == ENETDOWN || errno == ENOPROTOOPT ||
+                      errno == EHOSTDOWN || errno == ENONET || errno == EHOSTUNREACH || errno == ENETUNREACH));
+    return result(fd);
+}
+
+/* The first call begins; later ones look how it went. The socket is coir's own and non-blocking. */
+static int
+try_connect(struct cr_op *op)
+{
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (!op->begun) {
+        if (CR_FAIL(CR_FAULT_CONNECT))
+            return -ECONNREFUSED;
+        op->begun = true;
+        if (connect(op->fd, op->data, (socklen_t)op->length) == 0)
+            return 0;
+        return errno == EINPROGRESS || errno == EINTR ? -EAGAIN : errno == EAGAIN ? -ECONNREFUSED : -errno;
+    }
+    if (is_ready(op->fd, POLLOUT) == -EAGAIN)
+        return -EAGAIN;
+    if (getsockopt(op->fd, SOL_SOCKET, SO_ERROR, &error, &size))
+        return -errno;
+    return -error;
+}
+
+static int (*const tries[CR_OP_KINDS])(struct cr_op *op) = {
+    [CR_OP_RECEIVE] = try_receive, [CR_OP_SEND] = try_send,     [CR_OP_READ] = try_read,
+    [CR_OP_WRITE] = try_write,     [CR_OP_ACCEPT] = try_accept, [CR_OP_CONNECT] = try_connect,
+};
+
+int
+cr_operation_try(struct cr_op *op)
+{
+    int answer;
+    do
+        answer = tries[op->kind](op);
+    while (answer == -EINTR);
+    return answer == -EWOULDBLOCK ? -EAGAIN : answer;
+}
+
+int
+cr_operation_block(struct cr_op *op)
+{
+    int answer;
+    while ((answer = cr_operation_try(op)) == -EAGAIN) {
+        struct pollfd poller = {.fd = op->fd, .events = cr_op_direction(op) == CR_OP_OUT ? POLLOUT : POLLIN};
+        (void)poll(&poller, 1, -1);
+    }
+    return answer;
+}

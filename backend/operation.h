@@ -1,0 +1,63 @@
+/* backend/operation.h: what a task wants done with a descriptor: one record, one result, always.
+ *
+ * The record lives in the frame of the call that waits for it. It is given to a backend by start and comes back exactly
+ * once: at once, as the result of start, or later through reap. Until then it belongs to the backend. */
+#ifndef CR_OPERATION_H
+#define CR_OPERATION_H
+
+#include "base/list.h"
+#include "base/world.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+enum cr_op_kind {
+    CR_OP_RECEIVE, /* data, length: recv */
+    CR_OP_SEND,    /* parts, count: sendmsg */
+    CR_OP_READ,    /* data, length: read, of what is no socket */
+    CR_OP_WRITE,   /* parts, count: writev, of what is no socket */
+    CR_OP_ACCEPT,  /* the result is the new descriptor, close-on-exec; data: struct sockaddr_storage or NULL */
+    CR_OP_CONNECT, /* data, length: the address */
+    CR_OP_KINDS
+};
+
+enum cr_op_direction { CR_OP_IN, CR_OP_OUT };
+
+/* Answers of start besides a result (>= 0 or -errno). Below every errno. */
+enum {
+    CR_PENDING = -5000, /* it will come through reap */
+    CR_AGAIN = -5001,   /* as a result from reap: it can go on now; start it again */
+    CR_BLOCKS = -5002   /* this descriptor cannot be waited for (a file): do it on a helper thread */
+};
+
+struct cr_op {
+    struct cr_list link;   /* the backend's */
+    enum cr_op_kind kind;
+    int fd;
+    bool is_tcp;           /* a short read means that there is no more */
+    bool try_only;         /* do not wait: -EAGAIN */
+    bool is_file;          /* a regular file: always "ready", and still it blocks */
+    bool begun;            /* CONNECT: the connection is under way */
+    int32_t result;
+    void *data;
+    size_t length;
+    const struct iovec *parts;
+    size_t count;
+};
+
+static inline enum cr_op_direction
+cr_op_direction(const struct cr_op *op)
+{
+    return op->kind == CR_OP_SEND || op->kind == CR_OP_WRITE || op->kind == CR_OP_CONNECT ? CR_OP_OUT : CR_OP_IN;
+}
+
+/* Does it without waiting: the result, -EAGAIN: not now. Never answers -EINTR. */
+int cr_operation_try(struct cr_op *op);
+
+/* Does it, waiting in the kernel; for helper threads and files. */
+int cr_operation_block(struct cr_op *op);
+
+#endif

@@ -1,0 +1,48 @@
+/* backend/ready.h: makes operations of readiness, once for all readiness sources.
+ *
+ * A source (epoll, and later select, poll, ...) only says which descriptors have become readable or writable. This layer
+ * keeps, for each descriptor a worker uses, what is known (readable, writable, nearing its end) and who waits in each
+ * direction, first come, first served. An operation is tried at once where the bit allows; -EAGAIN clears the bit and
+ * the operation waits for the next event. A task woken tries again itself: its receive and its answering send then
+ * follow each other while the socket is in the cache. */
+#ifndef CR_READY_H
+#define CR_READY_H
+
+#include "backend/backend.h"
+
+enum { CR_EVENT_IN = 1, CR_EVENT_OUT = 2, CR_EVENT_FINAL = 4 }; /* final: error, hang-up or out-of-band data is there */
+
+struct cr_ready;
+
+/* Edge-triggered: an event tells of a change, and attach tells of the present. */
+struct cr_source {
+    int (*attach)(struct cr_ready *ready, int fd, uint32_t generation); /* -EPERM: it cannot be waited for */
+    void (*detach)(struct cr_ready *ready, int fd);                     /* any thread */
+    int (*wait)(struct cr_ready *ready, coir_time until);               /* calls cr_ready_event for each event */
+    void (*wake)(struct cr_ready *ready);                               /* any thread */
+};
+
+struct cr_ready_row;
+
+/* A source embeds this first. */
+struct cr_ready {
+    const struct cr_source *source;
+    struct cr_ready_row **chunks;
+    struct cr_list done; /* operations to hand over */
+    unsigned slot;
+    uint32_t pending; /* operations waiting for an event */
+};
+
+int cr_ready_init(struct cr_ready *ready, const struct cr_source *source, unsigned slot);
+void cr_ready_fini(struct cr_ready *ready);
+void cr_ready_event(struct cr_ready *ready, int fd, uint32_t generation, unsigned events);
+
+/* The rows of a backend's table that are the same for all sources. */
+int cr_ready_start(void *self, struct cr_op *op);
+void cr_ready_cancel(void *self, struct cr_op *op);
+void cr_ready_detach(void *self, int fd);
+bool cr_ready_maybe(void *self);
+int cr_ready_reap(void *self, coir_time until, struct cr_list *done);
+void cr_ready_wake(void *self);
+
+#endif
