@@ -1,0 +1,195 @@
+/* sched/finish.c: the beginning of a task's life on a worker, and its end: who is told, and who frees the block. */
+#include "sched/runtime.h"
+
+/* ---- Beginning ---- */
+
+/* The first frame of every fiber. */
+static void
+fiber_main(void *arg)
+{
+    struct coir_task *task = arg;
+    int result;
+    cr_context_arrived(&task->context);
+    result = task->function(task->arg);
+    if (task->locals)
+        cr_locals_end(task);
+    task->result = result;
+    task->flags |= CR_TASK_OVER;
+    cr_context_end(&task->context, &cr_here.worker->loop);
+}
+
+/* A newborn that could not get what it needs ends at once. */
+static int
+stillborn(struct cr_worker *worker, struct coir_task *task, const char *why)
+{
+    coir_log(COIR_LOG_ERROR, "task '%s' could not start: %s", task->name, why);
+    task->result = -ENOMEM;
+    cr_task_over(worker, task);
+    return -ENOMEM;
+}
+
+int
+cr_task_bind(struct cr_worker *worker, struct coir_task *task)
+{
+    const char *why = "no memory for its timer";
+    (void)cr_swap_sc(&task->worker, worker); /* against cancel: it sees us, or we see its flag */
+    if (cr_unlikely(worker->stopping))
+        (void)cr_or_ar(&task->canceled, 1);
+    if (cr_timers_bind(&worker->timers))
+        return stillborn(worker, task, why);
+    if (cr_stack_get(&worker->stacks, &task->stack, &why)) {
+        cr_timers_unbind(&worker->timers, task);
+        return stillborn(worker, task, why);
+    }
+    cr_context_init(&task->context, cr_stack_bottom(&worker->stacks, &task->stack),
+                    cr_stack_top(&worker->stacks, &task->stack), fiber_main, task);
+    return 0;
+}
+
+/* ---- End ---- */
+
+static void
+free_block(struct coir_task *task)
+{
+    struct cr_worker *worker = cr_here.worker;
+    cr_task_free(worker ? &worker->blocks : NULL, task);
+}
+
+/* Publishes the end. After this the block belongs to whoever holds the handle, or is gone. */
+static void
+tell_end(struct coir_task *task)
+{
+    uintptr_t old = cr_load_acq(&task->life), waiting;
+    struct cr_wait *joiner;
+    struct coir_task *who;
+    do
+        waiting = old & ~(uintptr_t)CR_LIFE_FLAGS;
+    while (!cr_cas_ar(&task->life, &old, (old & CR_LIFE_FLAGS) | CR_ENDED | (waiting ? (uintptr_t)CR_TELLING : 0)));
+    if (!waiting) {
+        if ((old & (CR_RELEASED | CR_NOTED)) == CR_RELEASED)
+            free_block(task);
+        return;
+    }
+    joiner = (struct cr_wait *)waiting;
+    who = joiner->task;
+    if (!cr_wait_claim(joiner, 0))
+        who = NULL;
+    (void)cr_and_ar(&task->life, ~(uintptr_t)CR_TELLING); /* a joiner that gave up waits for this */
+    if (who)
+        cr_unpark(who);
+}
+
+void
+cr_task_over(struct cr_worker *worker, struct coir_task *task)
+{
+    struct coir_runtime *runtime = task->runtime;
+    bool daemon = task->flags & CR_TASK_DAEMON;
+    if (task->stack.slab) {
+        cr_timers_unbind(&worker->timers, task);
+        cr_context_fini(&task->context);
+        cr_stack_put(&worker->stacks, &task->stack);
+    }
+    if (task->flags & CR_TASK_PLACED)
+        (void)cr_add_rlx(&worker->load, UINT32_MAX);
+    if (runtime->options.task_limit)
+        (void)cr_sub_ar(&runtime->live, 1);
+    cr_store_rel(&task->worker, NULL); /* cancel leaves it alone from now on */
+    if (task->on_end)
+        task->on_end(task);
+    tell_end(task);
+    cr_bump(daemon ? &worker->daemons_ended : &worker->ended);
+}
+
+void
+cr_task_noticed(struct cr_worker *worker, struct coir_task *task)
+{
+    uintptr_t old = cr_and_ar(&task->life, ~(uintptr_t)CR_NOTED);
+    if (!(old & CR_ENDED)) {
+        if (cr_load_rlx(&task->worker) == worker)
+            cr_task_look(task);
+    } else if (old & CR_RELEASED) {
+        free_block(task);
+    }
+}
+
+/* ---- Joining ---- */
+
+void
+cr_release(struct coir_task *task)
+{
+    uintptr_t old = cr_load_acq(&task->life);
+    /* Ended and no note queued: the handle was the last that knew the block. */
+    if (old != CR_ENDED) {
+        old = cr_or_ar(&task->life, CR_RELEASED);
+        if ((old & (CR_ENDED | CR_NOTED)) != CR_ENDED)
+            return; /* freed by its end, or with its note */
+    }
+    free_block(task);
+}
+
+/* Puts the wait into the life word; false: it has ended. */
+static bool
+hang_on(struct coir_task *task, struct cr_wait *wait)
+{
+    uintptr_t old = cr_load_acq(&task->life);
+    do {
+        if (old & CR_ENDED)
+            return false;
+        if (old & ~(uintptr_t)CR_LIFE_FLAGS)
+            cr_misuse("coir_join: two tasks join task '%s'; one handle is for one of them", task->name);
+    } while (!cr_cas_ar(&task->life, &old, old | (uintptr_t)wait));
+    return true;
+}
+
+/* After a time-out or cancel. */
+static void
+let_go(struct coir_task *task, struct cr_wait *wait)
+{
+    uintptr_t old = cr_load_acq(&task->life);
+    for (uint32_t round = 0;; round++) {
+        if (old & CR_TELLING) { /* its end is looking at our wait */
+            cr_guard_spin(round);
+            old = cr_load_acq(&task->life);
+        } else if ((old & ~(uintptr_t)CR_LIFE_FLAGS) != (uintptr_t)wait ||
+                   cr_cas_ar(&task->life, &old, old & CR_LIFE_FLAGS)) {
+            return;
+        }
+    }
+}
+
+static int
+await_end(struct coir_task *task, struct coir_task *self, coir_time deadline)
+{
+    struct cr_wait wait;
+    int result = cr_may_wait(deadline);
+    if (result)
+        return result;
+    cr_wait_begin(&wait, self);
+    if (!hang_on(task, &wait)) {
+        cr_wait_abandon(&wait);
+        return 0;
+    }
+    result = cr_park(&wait, deadline);
+    if (result)
+        let_go(task, &wait);
+    return result;
+}
+
+int
+cr_join(struct coir_task *task, int *result, coir_time deadline)
+{
+    struct coir_task *self = cr_task_self();
+    int error = cr_enter(self, deadline);
+    if (!error && task == self)
+        error = cr_fail(-EDEADLK, "coir_join: task '%s' joins itself", task->name);
+    if (!error && !(cr_load_acq(&task->life) & CR_ENDED))
+        error = await_end(task, self, deadline);
+    if (error)
+        return error;
+    if (result)
+        *result = task->result;
+    if (cr_unlikely(task->detail != NULL) && task->result < 0)
+        cr_detail_move(task, self);
+    cr_release(task);
+    return 0;
+}

@@ -1,0 +1,222 @@
+/* sched/park.c: see park.h.
+ *
+ * A fiber parks by switching to its worker's loop: the loop's timer and the notes in its inbox are what else can end the
+ * wait. A plain thread parks on a futex; its waker leaves CR_NOTIFIED there, exactly once for each wait. */
+#include "sched/park.h"
+#include "backend/block.h"
+#include "sched/worker.h"
+
+void
+cr_unpark(struct coir_task *task)
+{
+    struct cr_worker *worker = cr_load_rlx(&task->worker);
+    uint32_t before;
+    if (worker && worker == cr_here.worker) {
+        cr_worker_ready(worker, task);
+        return;
+    }
+    if (worker) {
+        task->ready.kind = CR_NOTE_READY;
+        cr_worker_post(worker, &task->ready);
+        return;
+    }
+    before = cr_swap_ar(&task->futex, CR_NOTIFIED); /* pairs with the load in park_thread */
+    if (before == CR_ASLEEP)
+        cr_world.futex_wake(&task->futex, 1);
+    else if (before == CR_LISTENING)
+        cr_block_bell_ring(task->bell);
+}
+
+int
+cr_wait_reason(const struct cr_wait *wait)
+{
+    const struct coir_task *task = wait->task;
+    if (wait->closed && cr_load_acq(wait->closed) & wait->closed_bit)
+        return -EPIPE;
+    return cr_load_acq(&task->canceled) && !cr_load_rlx(&task->shield) ? -ECANCELED : 0;
+}
+
+/* The push of whoever won the claim is on its way: waits for it. */
+static void
+await_notice(struct coir_task *task, coir_time deadline)
+{
+    uint32_t awake = CR_AWAKE;
+    if (cr_load_acq(&task->futex) != CR_NOTIFIED && cr_cas_ar(&task->futex, &awake, CR_ASLEEP))
+        while (cr_load_acq(&task->futex) == CR_ASLEEP)
+            if (cr_world.futex_wait(&task->futex, CR_ASLEEP, deadline) == -ETIMEDOUT)
+                return;
+}
+
+static void
+park_thread(struct cr_wait *wait, coir_time deadline)
+{
+    struct coir_task *task = wait->task;
+    int why;
+    cr_fence_sc(); /* our WAITING against the flags of cancel and abort: whoever is later sees the other */
+    why = cr_wait_reason(wait);
+    if (why && cr_wait_claim(wait, why))
+        return;
+    await_notice(task, deadline);
+    if (cr_load_acq(&task->futex) != CR_NOTIFIED) {
+        if (cr_wait_claim(wait, -ETIMEDOUT)) {
+            cr_store_rlx(&task->futex, CR_AWAKE); /* nobody but a winner writes here */
+            return;
+        }
+        while (cr_load_acq(&task->futex) != CR_NOTIFIED)
+            (void)cr_world.futex_wait(&task->futex, CR_ASLEEP, COIR_NEVER);
+    }
+    cr_store_rlx(&task->futex, CR_AWAKE);
+}
+
+int
+cr_park(struct cr_wait *wait, coir_time deadline)
+{
+    struct coir_task *task = wait->task;
+    struct cr_worker *worker = cr_load_rlx(&task->worker);
+    if (worker) {
+        task->deadline = deadline;
+        if (deadline < task->heap_key)
+            cr_timers_arm(&worker->timers, task);
+        cr_context_leave(&task->context, &worker->loop);
+        task->deadline = COIR_NEVER;
+    } else {
+        park_thread(wait, deadline);
+    }
+    cr_wait_over(wait);
+    return task->result;
+}
+
+void
+cr_wait_abandon(struct cr_wait *wait)
+{
+    struct coir_task *task = wait->task;
+    if (!cr_wait_claim(wait, 0)) { /* only a plain thread's can have been ended meanwhile */
+        while (cr_load_acq(&task->futex) != CR_NOTIFIED)
+            cr_world.thread_pause();
+        cr_store_rlx(&task->futex, CR_AWAKE);
+    }
+    cr_wait_over(wait);
+}
+
+/* A plain thread cannot be reached through an inbox: its wait is claimed where it is, by its present epoch. That it does
+ * not leave that wait meanwhile is decided by the swap. */
+static void
+poke_thread(struct coir_task *task, int why)
+{
+    uint64_t old = cr_load_acq(&task->claim);
+    if ((old & CR_CLAIM_STATE) != CR_WAITING)
+        return; /* it looks itself before it sleeps */
+    if (why == -ECANCELED && cr_load_acq(&task->shield))
+        return;
+    if (!cr_cas_ar(&task->claim, &old, (old & ~(uint64_t)CR_CLAIM_STATE) | CR_CLAIMED))
+        return;
+    task->result = why;
+    cr_unpark(task);
+}
+
+void
+cr_task_poke(struct coir_task *task, int why)
+{
+    struct cr_worker *worker;
+    if (cr_task_is_thread(task)) {
+        poke_thread(task, why);
+        return;
+    }
+    worker = cr_load_acq(&task->worker);
+    if (!worker)
+        return; /* a newborn: it sees the reason when it runs (swap against swap) */
+    if (cr_or_ar(&task->life, CR_NOTED) & CR_NOTED)
+        return; /* a note is on its way, and whoever reads it sees our reason */
+    task->look.kind = CR_NOTE_LOOK;
+    cr_worker_post(worker, &task->look);
+}
+
+void
+cr_task_look(struct coir_task *task)
+{
+    struct cr_wait *wait = task->wait;
+    int why = wait ? cr_wait_reason(wait) : 0;
+    if (!why)
+        return;
+    if (wait->interrupt)
+        wait->interrupt(wait, why);
+    else if (cr_wait_claim(wait, why))
+        cr_worker_ready(cr_here.worker, task);
+}
+
+void
+cr_guard_spin(uint32_t round)
+{
+    if (round % 64 == 63)
+        cr_world.thread_pause(); /* the holder may have lost its processor */
+    else
+        cr_relax();
+}
+
+void
+cr_waiters_append(uintptr_t *first, struct cr_wait *wait)
+{
+    if (*first) {
+        cr_list_append((struct cr_list *)*first, &wait->link);
+    } else {
+        cr_list_init(&wait->link);
+        *first = (uintptr_t)&wait->link;
+    }
+    cr_store_rlx(&wait->linked, true);
+}
+
+void
+cr_waiters_prepend(uintptr_t *first, struct cr_wait *wait)
+{
+    cr_waiters_append(first, wait);
+    *first = (uintptr_t)&wait->link;
+}
+
+void
+cr_waiters_remove(uintptr_t *first, struct cr_wait *wait)
+{
+    if (!cr_load_rlx(&wait->linked))
+        return;
+    if (*first == (uintptr_t)&wait->link)
+        *first = wait->link.next == &wait->link ? 0 : (uintptr_t)wait->link.next;
+    cr_list_remove(&wait->link);
+    cr_store_rel(&wait->linked, false); /* pairs with cr_wait_is_linked */
+}
+
+struct coir_task *
+cr_waiters_claim(uintptr_t *first, int result)
+{
+    struct cr_wait *wait;
+    while ((wait = cr_waiters_first(first))) {
+        struct coir_task *task = wait->task;
+        /* A loser is taken off, too: it is on its way out and would do so itself. It must still find the guard. */
+        bool won = cr_wait_claim(wait, result);
+        cr_waiters_remove(first, wait);
+        if (won)
+            return task;
+    }
+    return NULL;
+}
+
+struct cr_note *
+cr_waiters_claim_all(uintptr_t *first, int result)
+{
+    struct cr_note *chain = NULL, **end = &chain;
+    struct coir_task *task;
+    while ((task = cr_waiters_claim(first, result))) {
+        *end = &task->ready;
+        end = &task->ready.next;
+        *end = NULL;
+    }
+    return chain;
+}
+
+void
+cr_unpark_all(struct cr_note *chain)
+{
+    while (chain) {
+        struct cr_note *next = chain->next;
+        cr_unpark(cr_container(chain, struct coir_task, ready));
+        chain = next;
+    }
+}

@@ -1,0 +1,159 @@
+/* sched/park.h: the one place where tasks sleep, and the one where they are woken.
+ *
+ * A primitive that has to make its caller wait:
+ *
+ *     under its guard, after it has seen that the caller must wait:
+ *         cr_wait_begin(&wait, task);  put &wait.link on its list;  release the guard
+ *     result = cr_park(&wait, deadline);
+ *     if (cr_wait_is_linked(&wait)) under the guard: take it off the list      (only after a time-out or cancel)
+ *
+ * A primitive that wakes:
+ *
+ *     under its guard: find a wait; cr_wait_claim(wait, result); if that succeeds take it off its list, else try the next;
+ *     publish the new state with the same store that releases the guard; cr_unpark(task)
+ *
+ * After the guard is released the waker touches only the task, never the object: so an object may be freed as soon as a
+ * call on it has returned. A fiber needs no handshake against being woken before its switch is done: only its own worker's
+ * thread can resume it, and that thread is inside the switch. */
+#ifndef CR_PARK_H
+#define CR_PARK_H
+
+#include "base/time.h"
+#include "sched/task.h"
+
+/* What a task leaves behind while it waits; on its stack. */
+struct cr_wait {
+    struct cr_list link; /* in the object's list; under its guard */
+    struct coir_task *task;
+    uint64_t epoch;
+    /* Owner only: ends the wait with why. NULL: claims it and makes the task ready. */
+    void (*interrupt)(struct cr_wait *wait, int why);
+    const CR_ATOMIC(uintptr_t) *closed; /* a word that says so by the bit closed_bit: the wait ends with -EPIPE; or NULL */
+    uintptr_t closed_bit;
+    CR_ATOMIC(bool) linked; /* set and cleared under the guard; clearing is the last that a waker does to a wait */
+} __attribute__((aligned(16)));
+
+/* What a call with a deadline answers before it does anything: 0 or -ECANCELED. A span stops the process. */
+static inline int
+cr_enter(const struct coir_task *task, coir_time deadline)
+{
+    cr_check_deadline(deadline);
+    if (cr_unlikely(cr_load_acq(&task->canceled)) && deadline != COIR_NOW && !cr_load_rlx(&task->shield))
+        return -ECANCELED;
+    return 0;
+}
+
+/* What it answers instead of waiting: 0: it may wait. A moment that has passed is found by the timer. */
+static inline int
+cr_may_wait(coir_time deadline)
+{
+    return deadline == COIR_NOW ? -EAGAIN : 0;
+}
+
+static inline void
+cr_wait_begin(struct cr_wait *wait, struct coir_task *task)
+{
+    uint64_t epoch = (cr_load_rlx(&task->claim) >> CR_CLAIM_SHIFT) + 1;
+    wait->task = task;
+    wait->epoch = epoch;
+    wait->interrupt = NULL;
+    wait->closed = NULL;
+    cr_store_rlx(&wait->linked, false);
+    task->wait = wait;
+    cr_store_rel(&task->claim, epoch << CR_CLAIM_SHIFT | CR_WAITING); /* pairs with the swap in cr_wait_claim */
+}
+
+/* Whether the caller is the one who ends this wait. wait is alive: found on its list under the guard, or the caller is the
+ * task's owner and it is parked. */
+static inline bool
+cr_wait_claim(struct cr_wait *wait, int result)
+{
+    struct coir_task *task = wait->task;
+    uint64_t old = wait->epoch << CR_CLAIM_SHIFT | CR_WAITING;
+    if (!cr_cas_ar(&task->claim, &old, wait->epoch << CR_CLAIM_SHIFT | CR_CLAIMED))
+        return false;
+    task->result = result;
+    return true;
+}
+
+static inline bool
+cr_wait_is_linked(const struct cr_wait *wait)
+{
+    return cr_load_acq(&wait->linked); /* pairs with cr_waiters_remove */
+}
+
+/* Makes a claimed task ready. Only by the winner, after the guard was released. */
+void cr_unpark(struct coir_task *task);
+
+/* After cr_wait_begin: sleeps until claimed; what the winner said. */
+int cr_park(struct cr_wait *wait, coir_time deadline);
+
+/* The task runs again. */
+static inline void
+cr_wait_over(struct cr_wait *wait)
+{
+    wait->task->wait = NULL;
+    cr_store_rel(&wait->task->claim, wait->epoch << CR_CLAIM_SHIFT | CR_RUNNING);
+}
+
+/* After cr_wait_begin, before the wait is on any list: it need not be after all. */
+void cr_wait_abandon(struct cr_wait *wait);
+
+/* Why the wait should end: 0, -ECANCELED or -EPIPE. By the task itself or its owner. */
+int cr_wait_reason(const struct cr_wait *wait);
+
+/* "Look at yourself": the task's owner ends its wait if it is canceled (-ECANCELED) or what it waits in is closed
+ * (-EPIPE); why is the caller's reason. The caller has made the reason visible before (sequentially consistent), and keeps the block alive: by a
+ * handle, a scope's guard, or a guard under which the task holds something. */
+void cr_task_poke(struct coir_task *task, int why);
+
+/* The owner's part of that, between two fibers. */
+void cr_task_look(struct coir_task *task);
+
+/* ---- Guards: a bit of a word under which an object's list and state change. Never held over a park. ---- */
+
+enum { CR_GUARD = 1 };
+
+void cr_guard_spin(uint32_t round); /* pauses; from time to time lets other threads run */
+
+/* Takes the guard: what else was in the word. */
+static inline uintptr_t
+cr_guard_take(CR_ATOMIC(uintptr_t) * word)
+{
+    uintptr_t old = cr_load_rlx(word) & ~(uintptr_t)CR_GUARD;
+    for (uint32_t round = 0; !cr_cas_acq(word, &old, old | CR_GUARD); round++) { /* pairs with release and with fast paths */
+        if (old & CR_GUARD) {
+            cr_guard_spin(round);
+            old = cr_load_rlx(word);
+        }
+        old &= ~(uintptr_t)CR_GUARD;
+    }
+    return old;
+}
+
+/* Publishes the new state and with it gives the guard back: the last touch of the object. */
+static inline void
+cr_guard_release(CR_ATOMIC(uintptr_t) * word, uintptr_t state)
+{
+    cr_store_rel(word, state);
+}
+
+/* Lists of waits hang by a pointer to the first, so that zero is an empty list in a static initialiser. Under the guard. */
+void cr_waiters_append(uintptr_t *first, struct cr_wait *wait);
+void cr_waiters_prepend(uintptr_t *first, struct cr_wait *wait);
+void cr_waiters_remove(uintptr_t *first, struct cr_wait *wait);
+
+static inline struct cr_wait *
+cr_waiters_first(const uintptr_t *first)
+{
+    return *first ? cr_container(*first, struct cr_wait, link) : NULL;
+}
+
+/* Takes waits off until one of them could be claimed with result: its task, to be unparked after the guard; NULL: none. */
+struct coir_task *cr_waiters_claim(uintptr_t *first, int result);
+
+/* Claims all; the tasks as a chain for cr_unpark_all. */
+struct cr_note *cr_waiters_claim_all(uintptr_t *first, int result);
+void cr_unpark_all(struct cr_note *chain);
+
+#endif

@@ -1,0 +1,373 @@
+/* sched/runtime.c: starting some workers, and knowing when nothing is left for them to do.
+ *
+ * A runtime ends in steps (state in runtime.h). Whether tasks are left is asked by workers that are about to sleep: each
+ * worker counts the tasks begun and ended on it, the sums are read twice, and if both readings are the same and equal,
+ * then at the moment between them none was alive; and with none alive none can come. (No shared counter: that would
+ * be a locked instruction for each task.) The last to go idle sees the counts of all others: all have set their idle bits
+ * in one word before. */
+#include "sched/runtime.h"
+#include "base/choose.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(CR_ASAN) || defined(CR_TSAN)
+enum { STACK_SIZE = 1 << 20 }; /* their frames are larger */
+#else
+enum { STACK_SIZE = 256 << 10 };
+#endif
+
+/* ---- Ending ---- */
+
+struct census {
+    uint64_t begun, ended, daemons_begun, daemons_ended;
+};
+
+static struct census
+take_census(struct coir_runtime *runtime)
+{
+    struct census census = {.begun = cr_load_acq(&runtime->outside_started),
+                            .daemons_begun = cr_load_acq(&runtime->outside_daemons)};
+    /* Ends before beginnings: a task that is seen to have ended is seen to have begun. */
+    for (unsigned i = 0; i < runtime->count; i++) {
+        census.ended += cr_load_acq(&runtime->workers[i].ended);
+        census.daemons_ended += cr_load_acq(&runtime->workers[i].daemons_ended);
+    }
+    for (unsigned i = 0; i < runtime->count; i++) {
+        census.begun += cr_load_acq(&runtime->workers[i].started);
+        census.daemons_begun += cr_load_acq(&runtime->workers[i].daemons_started);
+    }
+    return census;
+}
+
+void
+cr_runtime_advance(struct coir_runtime *runtime, uint32_t state)
+{
+    uint32_t old = cr_load_acq(&runtime->state);
+    while (old < state && !cr_cas_ar(&runtime->state, &old, state))
+        continue;
+    if (old >= state || state == CR_RUNTIME_ENDING)
+        return;
+    for (unsigned i = 0; i < runtime->count; i++) {
+        struct cr_worker *worker = &runtime->workers[i];
+        /* One note serves both steps: who reads it looks at the state. It is queued once at a time. */
+        if (!cr_swap_ar(&worker->stop_posted, 1))
+            cr_worker_post(worker, &worker->stop);
+    }
+}
+
+bool
+cr_runtime_check(struct coir_runtime *runtime)
+{
+    uint32_t state = cr_load_acq(&runtime->state);
+    struct census one, two;
+    if (state == CR_RUNTIME_OPEN || state == CR_RUNTIME_DONE)
+        return state == CR_RUNTIME_DONE;
+    one = take_census(runtime);
+    if (one.begun != one.ended)
+        return false;
+    two = take_census(runtime);
+    if (memcmp(&one, &two, sizeof one) != 0)
+        return false;
+    if (two.daemons_begun == two.daemons_ended)
+        cr_runtime_advance(runtime, CR_RUNTIME_DONE);
+    else
+        cr_runtime_advance(runtime, CR_RUNTIME_STOPPING);
+    return cr_load_acq(&runtime->state) == CR_RUNTIME_DONE;
+}
+
+/* ---- Options ---- */
+
+static int
+from_environment(const char *name, int otherwise)
+{
+    const char *text = cr_world.environment(name);
+    char *end;
+    long value;
+    if (!text || !*text)
+        return otherwise;
+    value = strtol(text, &end, 10);
+    return *end || value < 1 || value > CR_WORKERS ? -1 : (int)value;
+}
+
+static int
+resolve(struct coir_runtime_options *options)
+{
+    if (!options->workers) {
+        int processors = cr_world.processors();
+        options->workers = from_environment("COIR_WORKERS", processors < CR_WORKERS ? processors : CR_WORKERS);
+        if (options->workers < 0)
+            return cr_fail(-EINVAL, "COIR_WORKERS=%s is not a number from 1 to 64", cr_world.environment("COIR_WORKERS"));
+    }
+    if (options->workers < 1 || options->workers > CR_WORKERS)
+        return cr_fail(-EINVAL, "%d workers: it must be 1 to 64, or 0 for one for each CPU", options->workers);
+    if (!options->backend && cr_world.environment("COIR_BACKEND") && *cr_world.environment("COIR_BACKEND"))
+        options->backend = cr_world.environment("COIR_BACKEND");
+    if (!cr_backend_find(options->backend))
+        return cr_fail(-EINVAL, "no backend '%s' here: there is %s", options->backend, cr_backend_names());
+    if (!options->stack_size)
+        options->stack_size = STACK_SIZE;
+    if (cr_stack_stride_ok(options->stack_size))
+        return cr_fail(-EINVAL, "stack_size %zu: it must be a power of two from 65536 to 67108864", options->stack_size);
+    if (options->task_limit > (1 << CR_SLOT_BITS) - 1)
+        return cr_fail(-EINVAL, "task_limit %zu: it may be at most 16777215", options->task_limit);
+    return 0;
+}
+
+/* ---- Stacks that overflow ---- */
+
+static void
+report_fault(const void *address)
+{
+    struct cr_worker *worker = cr_here.worker;
+    struct coir_task *task = cr_here.task;
+    char text[256];
+    int length;
+    if (!worker || !task || !task->stack.slab || !cr_stack_guards(&worker->stacks, &task->stack, address))
+        return;
+    length = snprintf(text, sizeof text,
+                      "coir: task '%s' (%llu) has overflowed its stack of %zu KiB: make large arrays static or "
+                      "allocate them, or give the runtime a larger stack_size\n",
+                      task->name, (unsigned long long)coir_task_id(task),
+                      (worker->stacks.stride - worker->stacks.guard) >> 10);
+    (void)cr_world.write_error(text, (size_t)length);
+}
+
+/* ---- Making and unmaking ---- */
+
+static void
+find_sink(coir_log_sink **sink, void **arg)
+{
+    const struct cr_worker *worker = cr_here.worker;
+    if (!worker || !worker->runtime->options.log)
+        return;
+    *sink = worker->runtime->options.log;
+    *arg = worker->runtime->options.log_arg;
+}
+
+static int
+make(const struct coir_runtime_options *wanted, struct coir_runtime **made)
+{
+    struct coir_runtime_options options = wanted ? *wanted : (struct coir_runtime_options){0};
+    struct coir_runtime *runtime;
+    size_t size;
+    unsigned count = 0;
+    int error = resolve(&options);
+    *made = NULL;
+    if (error)
+        return error;
+    size = sizeof *runtime + (size_t)options.workers * sizeof runtime->workers[0];
+    runtime = cr_alloc_aligned(CR_CACHE_LINE, (size + CR_CACHE_LINE - 1) & ~(size_t)(CR_CACHE_LINE - 1));
+    if (!runtime)
+        return -ENOMEM;
+    memset(runtime, 0, size);
+    snprintf(runtime->name, sizeof runtime->name, "%s", options.name ? options.name : "coir");
+    runtime->options = options;
+    runtime->options.name = runtime->name;
+    runtime->options.backend = cr_backend_find(options.backend)->name;
+    runtime->count = (unsigned)options.workers;
+    cr_log_find_sink = find_sink;
+    for (; count < runtime->count; count++) {
+        error = cr_worker_init(&runtime->workers[count], runtime, count);
+        if (error)
+            goto fail_workers;
+    }
+    if (!options.no_overflow_report)
+        (void)cr_world.fault_handler(report_fault);
+    error = cr_monitor_start(runtime);
+    if (error)
+        goto fail_workers;
+    *made = runtime;
+    return 0;
+
+fail_workers:
+    while (count-- > 0)
+        cr_worker_fini(&runtime->workers[count]);
+    cr_free(runtime);
+    return error;
+}
+
+static void
+unmake(struct coir_runtime *runtime)
+{
+    cr_monitor_stop(runtime);
+    cr_offload_stop(runtime);
+    for (unsigned i = 0; i < runtime->count; i++)
+        cr_worker_fini(&runtime->workers[i]);
+    cr_free(runtime);
+}
+
+/* A worker's thread; at its end it is counted out, and the last tells who waits in coir_runtime_stop. */
+static void
+run_worker(void *arg)
+{
+    struct cr_worker *worker = arg;
+    struct coir_runtime *runtime = worker->runtime;
+    struct cr_note *chain = NULL;
+    uintptr_t left;
+    cr_worker_run(worker);
+    left = cr_guard_take(&runtime->left_word) + CR_ONE_LEFT;
+    if (left == runtime->count * CR_ONE_LEFT)
+        chain = cr_waiters_claim_all(&runtime->left_waiters, 0);
+    cr_guard_release(&runtime->left_word, left);
+    cr_unpark_all(chain);
+}
+
+static int
+start_threads(struct coir_runtime *runtime, unsigned from)
+{
+    for (unsigned i = from; i < runtime->count; i++) {
+        char name[CR_NAME + 16];
+        int error;
+        snprintf(name, sizeof name, "%.10s-%u", runtime->name, i);
+        error = cr_world.thread_start(run_worker, &runtime->workers[i], name, &runtime->workers[i].thread);
+        if (error)
+            return cr_fail(error, "no thread for worker %u: %s; see ulimit -u", i, coir_error_text(error));
+    }
+    return 0;
+}
+
+/* All that have been started; they leave their loops when the state is DONE. */
+static void
+join_threads(struct coir_runtime *runtime)
+{
+    for (unsigned i = 0; i < runtime->count; i++)
+        if (runtime->workers[i].thread)
+            cr_world.thread_join(runtime->workers[i].thread);
+}
+
+/* ---- The public part ---- */
+
+/* On the worker of the first task, at its end. */
+static void
+first_ended(struct coir_task *task)
+{
+    task->runtime->result = task->result;
+    cr_detail_move(task, task->scope);
+    cr_runtime_advance(task->runtime, CR_RUNTIME_ENDING);
+}
+
+static void
+mark_first(struct coir_task *task, void *caller)
+{
+    task->on_end = first_ended;
+    task->scope = caller; /* who gets the sentence about a failure */
+}
+
+int
+coir_run(coir_function *function, void *arg, const struct coir_runtime_options *options)
+{
+    struct coir_runtime *runtime;
+    struct coir_task *self = cr_task_self();
+    int error, result;
+    if (cr_here.worker)
+        return cr_fail(-EBUSY, "coir_run was called from a fiber: use coir_runtime_start for a second runtime");
+    error = make(options, &runtime);
+    if (error)
+        return error;
+    error = start_threads(runtime, 1);
+    if (!error)
+        error = cr_go(runtime, function, arg, NULL, CR_NEAR, mark_first, self, NULL);
+    if (error) {
+        cr_runtime_advance(runtime, CR_RUNTIME_DONE);
+        join_threads(runtime);
+        unmake(runtime);
+        return error;
+    }
+    cr_worker_run(&runtime->workers[0]);
+    join_threads(runtime);
+    result = runtime->result;
+    unmake(runtime);
+    return result;
+}
+
+int
+coir_runtime_start(const struct coir_runtime_options *options, struct coir_runtime **runtime)
+{
+    int error = make(options, runtime);
+    if (error)
+        return error;
+    error = start_threads(*runtime, 0);
+    if (error) {
+        cr_runtime_advance(*runtime, CR_RUNTIME_DONE);
+        join_threads(*runtime);
+        unmake(*runtime);
+        *runtime = NULL;
+    }
+    return error;
+}
+
+int
+coir_runtime_go(struct coir_runtime *runtime, coir_function *function, void *arg,
+                const struct coir_task_options *options, struct coir_task **task)
+{
+    if (task)
+        *task = NULL;
+    if (cr_load_acq(&runtime->state) >= CR_RUNTIME_STOPPING)
+        return cr_fail(-EPIPE, "runtime '%s' is being stopped", runtime->name);
+    return cr_go(runtime, function, arg, options, CR_SPREAD, NULL, NULL, task);
+}
+
+int
+coir_runtime_stop(struct coir_runtime *runtime, coir_time deadline)
+{
+    struct coir_task *self = cr_task_self();
+    struct cr_wait wait;
+    uintptr_t state;
+    int error = cr_enter(self, deadline);
+    if (error)
+        return error;
+    if (cr_here.worker && cr_here.worker->runtime == runtime)
+        return cr_fail(-EBUSY, "coir_runtime_stop was called from a task of that runtime");
+    cr_runtime_advance(runtime, CR_RUNTIME_STOPPING);
+    state = cr_guard_take(&runtime->left_word);
+    if (state != runtime->count * CR_ONE_LEFT) {
+        error = cr_may_wait(deadline);
+        if (!error) {
+            cr_wait_begin(&wait, self);
+            cr_waiters_append(&runtime->left_waiters, &wait);
+        }
+        cr_guard_release(&runtime->left_word, state);
+        if (!error)
+            error = cr_park(&wait, deadline);
+        if (error) {
+            state = cr_guard_take(&runtime->left_word);
+            if (deadline != COIR_NOW)
+                cr_waiters_remove(&runtime->left_waiters, &wait);
+            cr_guard_release(&runtime->left_word, state);
+            return error;
+        }
+    } else {
+        cr_guard_release(&runtime->left_word, state);
+    }
+    join_threads(runtime);
+    unmake(runtime);
+    return 0;
+}
+
+struct coir_runtime *
+coir_runtime_self(void)
+{
+    return cr_here.worker ? cr_here.worker->runtime : NULL;
+}
+
+const char *
+coir_runtime_backend(const struct coir_runtime *runtime)
+{
+    return runtime->options.backend;
+}
+
+int
+coir_runtime_workers(const struct coir_runtime *runtime)
+{
+    return (int)runtime->count;
+}
+
+int
+coir_worker_self(void)
+{
+    return cr_here.worker ? (int)cr_here.worker->index : -1;
+}

@@ -1,0 +1,62 @@
+/* sched/runtime.h: some workers and what they share. */
+#ifndef CR_RUNTIME_H
+#define CR_RUNTIME_H
+
+#include "sched/park.h"
+#include "sched/worker.h"
+#include <coir/runtime.h>
+
+struct coir_runtime {
+    struct coir_runtime_options options; /* as resolved; strings are ours */
+    char name[CR_NAME];
+    unsigned count; /* of workers */
+
+    CR_ATOMIC(uint64_t) idle __attribute__((aligned(64))); /* a bit for each worker that sleeps or is about to */
+    CR_ATOMIC(uint32_t) searching;                          /* one worker at a time is woken for newborns */
+    CR_ATOMIC(uint32_t) state;                              /* enum below; only grows */
+    CR_ATOMIC(uint32_t) live;                               /* tasks, if there is a limit */
+    CR_ATOMIC(uint64_t) outside_started;                    /* tasks that threads without a worker have begun */
+    CR_ATOMIC(uint64_t) outside_daemons;
+
+    CR_ATOMIC(uintptr_t) left_word; /* guard; how many workers' threads have left their loops, times CR_ONE_LEFT */
+    uintptr_t left_waiters;         /* who waits in coir_runtime_stop */
+    int result;                     /* of the first task */
+
+    struct cr_monitor *monitor;
+    CR_ATOMIC(struct cr_offload *) offload;
+    struct cr_worker workers[]; /* count of them */
+};
+
+enum {
+    CR_RUNTIME_OPEN,      /* until it is told to stop; coir_run's until its first task has ended */
+    CR_RUNTIME_ENDING,    /* ends when no task but daemons is left */
+    CR_RUNTIME_STOPPING,  /* all tasks are canceled; ends when none is left */
+    CR_RUNTIME_DONE       /* workers leave their loops */
+};
+enum { CR_ONE_LEFT = 2 };
+
+/* Makes state at least so. */
+void cr_runtime_advance(struct coir_runtime *runtime, uint32_t state);
+/* Called by an idle worker: goes on to the next state if nothing is left that holds it. Whether it is done. */
+bool cr_runtime_check(struct coir_runtime *runtime);
+
+/* sched/spawn.c */
+enum cr_place { CR_NEAR, CR_SPREAD };
+int cr_go(struct coir_runtime *runtime, coir_function *function, void *arg, const struct coir_task_options *options,
+          enum cr_place place, void (*prepare)(struct coir_task *task, void *arg), void *prepare_arg,
+          struct coir_task **task);
+
+/* sched/finish.c */
+int cr_join(struct coir_task *task, int *result, coir_time deadline);
+void cr_release(struct coir_task *task); /* one's handle; the block goes when it has ended, too */
+
+/* sched/monitor.c */
+int cr_monitor_start(struct coir_runtime *runtime);
+void cr_monitor_stop(struct coir_runtime *runtime);
+void cr_monitor_wake(struct coir_runtime *runtime); /* a worker is busy; cheap if it knows */
+
+/* sched/offload.c */
+int cr_offload(coir_function *function, void *arg);
+void cr_offload_stop(struct coir_runtime *runtime);
+
+#endif

@@ -1,0 +1,217 @@
+/* sched/spawn.c: how tasks come to be, and to which worker they go.
+ *
+ * coir_go puts a newborn into its worker's ring, where idle workers may steal it; coir_go_spread and threads without a
+ * worker send it to a worker of their choice, where it stays. Stealing takes up to half a ring at once. One worker at a
+ * time is woken to look for work; it wakes the next when it has found some. */
+#include "base/choose.h"
+#include "base/memory.h"
+#include "sched/runtime.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { COPY_MOST = 65536 }; /* bytes of an argument */
+
+/* ---- Newborns ---- */
+
+static void
+refill(struct cr_worker *worker)
+{
+    while (worker->overflow && cr_ring_push(&worker->newborns, worker->overflow)) {
+        struct cr_note *following = worker->overflow->ready.next;
+        worker->overflow = following ? cr_container(following, struct coir_task, ready) : NULL;
+    }
+}
+
+void
+cr_newborn_push(struct cr_worker *worker, struct coir_task *task)
+{
+    if (cr_likely(!worker->overflow) && cr_likely(cr_ring_push(&worker->newborns, task)))
+        return;
+    task->ready.next = NULL;
+    if (worker->overflow)
+        worker->overflow_last->ready.next = &task->ready;
+    else
+        worker->overflow = task;
+    worker->overflow_last = task;
+}
+
+struct coir_task *
+cr_newborn_take(struct cr_worker *worker)
+{
+    struct coir_task *task = cr_ring_take(&worker->newborns);
+    if (cr_unlikely(worker->overflow))
+        refill(worker);
+    return task;
+}
+
+struct coir_task *
+cr_newborn_steal(struct cr_worker *worker)
+{
+    struct coir_runtime *runtime = worker->runtime;
+    void *loot[CR_RING_SLOTS / 2];
+    uint32_t first;
+    if (runtime->count == 1)
+        return NULL;
+    first = cr_choose(runtime->count, "steal from");
+    for (uint32_t i = 0; i < runtime->count; i++) {
+        struct cr_worker *victim = &runtime->workers[(first + i) % runtime->count];
+        uint32_t count;
+        if (victim == worker || cr_ring_is_empty(&victim->newborns))
+            continue;
+        count = cr_ring_steal(&victim->newborns, loot, CR_RING_SLOTS / 2);
+        for (uint32_t k = 1; k < count; k++)
+            cr_newborn_push(worker, loot[k]);
+        if (count)
+            return loot[0];
+    }
+    return NULL;
+}
+
+bool
+cr_newborns_anywhere(struct coir_runtime *runtime)
+{
+    for (unsigned i = 0; i < runtime->count; i++)
+        if (!cr_ring_is_empty(&runtime->workers[i].newborns))
+            return true;
+    return false;
+}
+
+void
+cr_nudge(struct coir_runtime *runtime)
+{
+    uint32_t none = 0;
+    uint64_t idle;
+    struct cr_worker *worker;
+    if (!cr_cas_ar(&runtime->searching, &none, 1))
+        return;
+    idle = cr_load_acq(&runtime->idle);
+    if (!idle) {
+        cr_store_rel(&runtime->searching, 0);
+        return;
+    }
+    worker = &runtime->workers[__builtin_ctzll(idle)];
+    if (!cr_swap_ar(&worker->nudged, 1))
+        cr_worker_post(worker, &worker->nudge);
+}
+
+/* ---- Beginning a task ---- */
+
+static int
+check(const struct coir_runtime *runtime, const struct coir_task_options *options)
+{
+    if (!runtime)
+        return cr_fail(-EINVAL, "fibers are started inside a runtime: call from coir_run, or use coir_runtime_go");
+    if (options && options->arg_size > COPY_MOST)
+        return cr_fail(-EINVAL, "arg_size %zu is more than 65536: pass a pointer", options->arg_size);
+    return 0;
+}
+
+static int
+count_in(struct coir_runtime *runtime)
+{
+    if (!runtime->options.task_limit)
+        return 0;
+    if (cr_add_ar(&runtime->live, 1) < runtime->options.task_limit)
+        return 0;
+    (void)cr_sub_ar(&runtime->live, 1);
+    return cr_fail(-EAGAIN, "the limit of %zu tasks (task_limit) is reached", runtime->options.task_limit);
+}
+
+static int
+apply(struct coir_task *task, const struct coir_task_options *options)
+{
+    if (options->arg_size) {
+        task->copy = cr_alloc(options->arg_size);
+        if (!task->copy)
+            return -ENOMEM;
+        memcpy(task->copy, task->arg, options->arg_size);
+        task->arg = task->copy;
+    }
+    if (options->name)
+        snprintf(task->name, sizeof task->name, "%s", options->name);
+    if (options->daemon)
+        task->flags |= CR_TASK_DAEMON;
+    return 0;
+}
+
+/* Of two random workers the one with fewer long-lived tasks. */
+static struct cr_worker *
+less_loaded(struct coir_runtime *runtime)
+{
+    struct cr_worker *one, *other;
+    if (runtime->count == 1)
+        return runtime->workers;
+    one = &runtime->workers[cr_choose(runtime->count, "place on")];
+    other = &runtime->workers[cr_choose(runtime->count, "or on")];
+    return cr_load_rlx(&other->load) < cr_load_rlx(&one->load) ? other : one;
+}
+
+static void
+dispatch(struct coir_runtime *runtime, struct coir_task *task)
+{
+    struct cr_worker *worker = less_loaded(runtime);
+    (void)cr_add_rlx(&worker->load, 1);
+    task->flags |= CR_TASK_PLACED;
+    task->ready.kind = CR_NOTE_NEWBORN;
+    cr_worker_post(worker, &task->ready);
+}
+
+static void
+count_begun(struct coir_runtime *runtime, struct cr_worker *worker, const struct coir_task *task)
+{
+    bool daemon = task->flags & CR_TASK_DAEMON;
+    if (worker)
+        cr_bump(daemon ? &worker->daemons_started : &worker->started);
+    else
+        (void)cr_add_ar(daemon ? &runtime->outside_daemons : &runtime->outside_started, 1);
+}
+
+int
+cr_go(struct coir_runtime *runtime, coir_function *function, void *arg, const struct coir_task_options *options,
+      enum cr_place place, void (*prepare)(struct coir_task *task, void *arg), void *prepare_arg,
+      struct coir_task **handle)
+{
+    struct cr_worker *worker = cr_here.worker;
+    struct coir_task *task;
+    int error = check(runtime, options);
+    if (handle)
+        *handle = NULL;
+    if (error || (error = count_in(runtime)))
+        return error;
+    if (worker && worker->runtime != runtime)
+        worker = NULL;
+    task = cr_task_new(worker ? &worker->blocks : NULL);
+    error = -ENOMEM;
+    if (!task)
+        goto fail_count;
+    task->function = function;
+    task->arg = arg;
+    task->runtime = runtime;
+    cr_store_rlx(&task->life, handle ? 0 : CR_RELEASED);
+    if (options && (error = apply(task, options)))
+        goto fail_free;
+    if (prepare)
+        prepare(task, prepare_arg);
+    count_begun(runtime, worker, task);
+    if (handle)
+        *handle = task;
+    if (!worker || place == CR_SPREAD) {
+        dispatch(runtime, task);
+        return 0;
+    }
+    cr_newborn_push(worker, task);
+    if (runtime->count > 1) {
+        cr_fence_sc(); /* the newborn, then the idle bits: against sleep_until_something */
+        if (cr_load_rlx(&runtime->idle) && !cr_load_rlx(&runtime->searching))
+            cr_nudge(runtime);
+    }
+    return 0;
+
+fail_free:
+    cr_task_free(worker ? &worker->blocks : NULL, task);
+fail_count:
+    if (runtime->options.task_limit)
+        (void)cr_sub_ar(&runtime->live, 1);
+    return error;
+}

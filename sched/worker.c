@@ -1,0 +1,336 @@
+/* sched/worker.c: the loop of a worker.
+ *
+ * JOURNEY 2: what the backend hands over becomes ready here (deliver).
+ * JOURNEY 3: the loop enters the fiber (next).
+ *
+ * Fairness: every 64 turns the loop looks at its inbox, its timers and its backend, whatever is ready; every 16th turn a
+ * newborn goes first. A monitor thread makes a look due each few milliseconds in case turns are long.
+ *
+ * Going to sleep: set the idle bit; look again into every ring of newborns; say ASLEEP in the inbox; wait in the backend.
+ * A spawner pushes, fences, reads the idle bits: one of both sees the other (Dekker). A poster finds ASLEEP or is found. */
+#include "sched/worker.h"
+#include "backend/descriptor.h"
+#include "sched/operate.h"
+#include "sched/runtime.h"
+
+enum {
+    TURNS = 64,             /* between two looks */
+    NEWBORN_FIRST = 16,     /* turns */
+    SPIN = 10000,           /* ns: at most so long before sleeping, */
+    QUICK_SLEEPS = 2,       /* if so many sleeps were ended by a note within that time */
+    BLOCKS_KEPT = 64        /* free task blocks of an idle worker */
+};
+
+void
+cr_worker_post(struct cr_worker *worker, struct cr_note *note)
+{
+    if (cr_inbox_push(&worker->inbox, note))
+        worker->backend->wake(worker->backend_self);
+}
+
+/* ---- Notes ---- */
+
+static void
+note_ready(struct cr_worker *worker, struct cr_note *note)
+{
+    cr_worker_ready(worker, cr_container(note, struct coir_task, ready));
+}
+
+static void
+note_look(struct cr_worker *worker, struct cr_note *note)
+{
+    cr_task_noticed(worker, cr_container(note, struct coir_task, look));
+}
+
+/* Placed here on purpose: not to be stolen. */
+static void
+note_newborn(struct cr_worker *worker, struct cr_note *note)
+{
+    struct coir_task *task = cr_container(note, struct coir_task, ready);
+    if (cr_task_bind(worker, task) == 0)
+        cr_worker_ready(worker, task);
+}
+
+static void
+note_nudge(struct cr_worker *worker, struct cr_note *note)
+{
+    (void)note;
+    cr_store_rel(&worker->nudged, 0);
+    worker->searching = true;
+}
+
+static void
+cancel_if_ours(struct coir_task *task, void *arg)
+{
+    if (cr_load_rlx(&task->worker) != arg || !cr_load_rlx(&task->id))
+        return;
+    (void)cr_or_ar(&task->canceled, 1);
+    cr_task_look(task);
+}
+
+/* All tasks of this worker are canceled, by itself: none of them can end meanwhile. Later ones are when they are bound. */
+static void
+note_stop(struct cr_worker *worker, struct cr_note *note)
+{
+    (void)note;
+    cr_store_rel(&worker->stop_posted, 0);
+    if (worker->stopping || cr_load_acq(&worker->runtime->state) < CR_RUNTIME_STOPPING)
+        return;
+    worker->stopping = true;
+    cr_task_each(cancel_if_ours, worker);
+}
+
+static void (*const note_handlers[])(struct cr_worker *worker, struct cr_note *note) = {
+    [CR_NOTE_READY] = note_ready,     [CR_NOTE_LOOK] = note_look, [CR_NOTE_NEWBORN] = note_newborn,
+    [CR_NOTE_NUDGE] = note_nudge, [CR_NOTE_STOP] = note_stop,
+};
+
+static void
+drain(struct cr_worker *worker)
+{
+    struct cr_note *note = cr_inbox_drain(&worker->inbox);
+    while (note) {
+        struct cr_note *following = note->next;
+        note_handlers[note->kind](worker, note);
+        note = following;
+    }
+}
+
+/* ---- What time has brought, what the kernel has brought ---- */
+
+static void
+expire(struct cr_worker *worker)
+{
+    if (worker->timers.count)
+        cr_timers_expire(&worker->timers, cr_now());
+}
+
+static void
+deliver(struct cr_worker *worker, struct cr_list *done)
+{
+    while (!cr_list_is_empty(done)) {
+        struct cr_op *op = cr_container(done->next, struct cr_op, link);
+        cr_list_remove(&op->link);
+        cr_operation_done(worker, op);
+    }
+}
+
+static void
+reap(struct cr_worker *worker, coir_time until)
+{
+    struct cr_list done;
+    int error = worker->backend->reap(worker->backend_self, until, &done);
+    if (error)
+        coir_log(COIR_LOG_ERROR, "the %s backend failed: %s", worker->backend->name, coir_error_text(error));
+    deliver(worker, &done);
+}
+
+static void
+look_around(struct cr_worker *worker)
+{
+    worker->turns = TURNS;
+    cr_store_rlx(&worker->overdue, 0);
+    drain(worker);
+    expire(worker);
+    if (worker->backend->maybe_ready(worker->backend_self))
+        reap(worker, COIR_NOW);
+}
+
+/* ---- Sleeping ---- */
+
+static void
+give_memory_back(struct cr_worker *worker)
+{
+    coir_time now;
+    if (worker->stacks.trim_at == COIR_NEVER) {
+        if (cr_stacks_worth_trimming(&worker->stacks))
+            worker->stacks.trim_at = cr_now() + COIR_SECOND;
+        return;
+    }
+    now = cr_now();
+    if (now < worker->stacks.trim_at)
+        return;
+    cr_stacks_trim(&worker->stacks, now);
+    cr_task_cache_trim(&worker->blocks, BLOCKS_KEPT);
+}
+
+/* A short wait for a note without sleeping, where that has been worth it lately. */
+static bool
+spin_for_note(struct cr_worker *worker)
+{
+    coir_time end;
+    if (worker->quick_sleeps < QUICK_SLEEPS || worker->runtime->count < 2 || cr_world.processors() < 2)
+        return false;
+    for (end = cr_now() + SPIN; cr_now() < end;)
+        for (int i = 0; i < 16; i++, cr_relax())
+            if (cr_load_rlx(&worker->inbox.head))
+                return true;
+    worker->quick_sleeps = 0;
+    return false;
+}
+
+static void
+sleep_until_something(struct cr_worker *worker)
+{
+    struct coir_runtime *runtime = worker->runtime;
+    uint64_t bit = UINT64_C(1) << worker->index;
+    coir_time until, before;
+    if (spin_for_note(worker))
+        return;
+    (void)cr_or_sc(&runtime->idle, bit); /* against the fence in cr_go: newborn pushed, or idle bit seen */
+    if (worker->searching) {
+        worker->searching = false;
+        cr_store_rel(&runtime->searching, 0);
+    }
+    if (!cr_newborns_anywhere(runtime) && !cr_runtime_check(runtime) && cr_inbox_doze(&worker->inbox)) {
+        give_memory_back(worker);
+        until = cr_timers_next(&worker->timers);
+        if (worker->stacks.trim_at < until)
+            until = worker->stacks.trim_at;
+        before = worker->runtime->count > 1 ? cr_now() : 0;
+        reap(worker, until);
+        cr_inbox_wake_up(&worker->inbox);
+        if (before && cr_now() - before < SPIN && cr_load_rlx(&worker->inbox.head))
+            worker->quick_sleeps++;
+        cr_monitor_wake(runtime);
+    }
+    (void)cr_and_sc(&runtime->idle, ~bit);
+}
+
+/* ---- The loop ---- */
+
+static struct coir_task *
+pop_ready(struct cr_worker *worker)
+{
+    struct cr_note *note = worker->ready;
+    if (!note)
+        return NULL;
+    worker->ready = note->next;
+    if (!worker->ready)
+        worker->ready_end = &worker->ready;
+    return cr_container(note, struct coir_task, ready);
+}
+
+/* A newborn of this worker, or of another one, with its stack; NULL: none. */
+static struct coir_task *
+newborn(struct cr_worker *worker, struct coir_task *(*from)(struct cr_worker *worker))
+{
+    struct coir_task *task;
+    while ((task = from(worker)))
+        if (cr_task_bind(worker, task) == 0)
+            return task;
+    return NULL;
+}
+
+static struct coir_task *
+pick(struct cr_worker *worker)
+{
+    struct coir_task *task;
+    if (worker->turns-- == 0 || cr_load_rlx(&worker->overdue))
+        look_around(worker);
+    if (++worker->ticks % NEWBORN_FIRST == 0 && (task = newborn(worker, cr_newborn_take)))
+        return task;
+    if ((task = pop_ready(worker)) || (task = newborn(worker, cr_newborn_take)))
+        return task;
+    drain(worker);
+    expire(worker);
+    if ((task = pop_ready(worker)) || (task = newborn(worker, cr_newborn_take)) ||
+        (task = newborn(worker, cr_newborn_steal)))
+        return task;
+    sleep_until_something(worker);
+    return pop_ready(worker);
+}
+
+/* A searcher that has found something lets the next one search if there is more. */
+static void
+found_work(struct cr_worker *worker)
+{
+    worker->searching = false;
+    cr_store_rel(&worker->runtime->searching, 0);
+    if (cr_newborns_anywhere(worker->runtime))
+        cr_nudge(worker->runtime);
+}
+
+/* Called between two fibers, on the loop's own stack: which fiber is next. */
+static struct cr_context *
+next(void *arg)
+{
+    struct cr_worker *worker = arg;
+    struct coir_task *task = cr_load_rlx(&worker->current);
+    bool step_done = task && worker->once;
+    if (task && cr_unlikely(task->flags & CR_TASK_OVER))
+        cr_task_over(worker, task);
+    cr_store_rlx(&worker->current, NULL);
+    cr_here.task = NULL;
+    if (cr_unlikely(step_done))
+        return NULL;
+    while (!(task = pick(worker)))
+        if (worker->once || cr_load_acq(&worker->runtime->state) == CR_RUNTIME_DONE)
+            return NULL;
+    if (cr_unlikely(worker->searching))
+        found_work(worker);
+    cr_bump(&worker->slices);
+    cr_store_rlx(&worker->current, task);
+    cr_here.task = task;
+    return &task->context;
+}
+
+bool
+cr_step(struct cr_worker *worker)
+{
+    uint64_t before = cr_load_rlx(&worker->slices);
+    cr_here.worker = worker;
+    worker->once = true;
+    cr_context_loop(&worker->loop, next, worker);
+    cr_here.worker = NULL;
+    return cr_load_rlx(&worker->slices) != before;
+}
+
+void
+cr_worker_run(struct cr_worker *worker)
+{
+    struct cr_here before = cr_here;
+    void *bottom = NULL, *fault_stack = worker->runtime->options.no_overflow_report ? NULL : cr_world.fault_stack_open();
+    size_t size = 0;
+    (void)cr_world.thread_bounds(&bottom, &size);
+    cr_context_init_loop(&worker->loop, bottom, size);
+    cr_here = (struct cr_here){NULL, worker};
+    cr_context_loop(&worker->loop, next, worker);
+    cr_here = before;
+    cr_world.fault_stack_close(fault_stack);
+}
+
+int
+cr_worker_init(struct cr_worker *worker, struct coir_runtime *runtime, unsigned index)
+{
+    int slot, error;
+    worker->runtime = runtime;
+    worker->index = index;
+    worker->ready_end = &worker->ready;
+    worker->nudge.kind = CR_NOTE_NUDGE;
+    worker->stop.kind = CR_NOTE_STOP;
+    worker->backend = cr_backend_find(runtime->options.backend);
+    cr_stacks_init(&worker->stacks, runtime->options.stack_size);
+    /* The slot first, as the backend wants to know it; the backend is told to the slot when it is there. */
+    slot = cr_descriptor_join(worker->backend);
+    if (slot < 0)
+        return cr_fail(slot, "64 workers run in this process already");
+    worker->slot = (unsigned)slot;
+    error = worker->backend->open(&worker->backend_self, worker->slot);
+    if (error) {
+        cr_descriptor_leave(worker->slot);
+        return cr_fail(error, "the %s backend cannot be opened: %s", worker->backend->name, coir_error_text(error));
+    }
+    cr_descriptor_settle(worker->slot, worker->backend_self);
+    return 0;
+}
+
+void
+cr_worker_fini(struct cr_worker *worker)
+{
+    worker->backend->close(worker->backend_self);
+    cr_descriptor_leave(worker->slot);
+    cr_timers_fini(&worker->timers);
+    cr_stacks_fini(&worker->stacks);
+    cr_task_cache_trim(&worker->blocks, 0);
+}
