@@ -1,0 +1,242 @@
+/* queue/queue.c: a bounded ring of items under a guard, with two lists of waits.
+ *
+ * Items go from hand to hand: a put that finds a getter waiting copies the item straight into its place, a get that finds
+ * a putter waiting takes the oldest item and moves the putter's into the ring. So no task is woken in vain, order holds
+ * under any races, and an item is never lost with a sleeper that timed out: it is copied only after the claim, and the
+ * claimed task cannot go on before it is unparked. Locked instructions for a message between two fibers of one worker: 3. */
+#include <coir/queue.h>
+
+#include "base/memory.h"
+#include "sched/park.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A wait with the item's place: where to put it, or where it is. */
+struct item_wait {
+    struct cr_wait wait;
+    void *item;
+};
+
+struct coir_queue {
+    CR_ATOMIC(uintptr_t) word; /* the guard of all below */
+    uintptr_t getters, putters, joiners;
+    size_t item_size, capacity;
+    size_t count;   /* items inside */
+    size_t first;   /* index of the oldest */
+    size_t undone;  /* put and not yet done */
+    CR_ATOMIC(size_t) advice; /* count, for those who only look */
+    bool is_shut;
+    char name[32];
+    char items[];
+};
+
+struct coir_queue *
+coir_queue_new(size_t item_size, size_t capacity, const struct coir_queue_options *options)
+{
+    struct coir_queue *queue;
+    if (!capacity)
+        cr_misuse("coir_queue_new: capacity 0: a queue holds at least one item");
+    if (item_size && capacity > (SIZE_MAX / 2 - sizeof *queue) / item_size)
+        return NULL;
+    queue = cr_alloc(sizeof *queue + item_size * capacity);
+    if (!queue)
+        return NULL;
+    *queue = (struct coir_queue){.item_size = item_size, .capacity = capacity};
+    if (options && options->name)
+        snprintf(queue->name, sizeof queue->name, "%s", options->name);
+    return queue;
+}
+
+void
+coir_queue_free(struct coir_queue *queue)
+{
+    if (!queue)
+        return;
+    /* Whoever got the last item may free the queue while the putter is still giving the guard back. */
+    (void)cr_guard_take(&queue->word);
+    if (queue->getters || queue->putters || queue->joiners)
+        cr_misuse("coir_queue_free: queue '%s' is waited for", queue->name);
+    cr_free(queue);
+}
+
+static void
+release(struct coir_queue *queue)
+{
+    cr_store_rlx(&queue->advice, queue->count);
+    cr_guard_release(&queue->word, 0);
+}
+
+static void *
+place(struct coir_queue *queue, size_t number)
+{
+    size_t index = queue->first + number;
+    if (index >= queue->capacity)
+        index -= queue->capacity;
+    return queue->items + index * queue->item_size;
+}
+
+static void
+copy(const struct coir_queue *queue, void *to, const void *from)
+{
+    if (queue->item_size)
+        memcpy(to, from, queue->item_size);
+}
+
+static void
+take_oldest(struct coir_queue *queue, void *item)
+{
+    copy(queue, item, place(queue, 0));
+    if (++queue->first == queue->capacity)
+        queue->first = 0;
+    queue->count--;
+}
+
+/* Claims the first waiter that is still there and gives it the item, or takes its own into the ring; NULL: none. */
+static struct coir_task *
+serve_first(struct coir_queue *queue, uintptr_t *list, const void *item, bool give)
+{
+    struct cr_wait *wait;
+    while ((wait = cr_waiters_first(list))) {
+        struct coir_task *task = wait->task;
+        void *theirs = cr_container(wait, struct item_wait, wait)->item;
+        bool won = cr_wait_claim(wait, 0);
+        if (won && give)
+            copy(queue, theirs, item);
+        else if (won)
+            copy(queue, place(queue, queue->count++), theirs);
+        cr_waiters_remove(list, wait);
+        if (won)
+            return task;
+    }
+    return NULL;
+}
+
+/* Waits on the list, the guard being held; without it on return. */
+static int
+wait_on(struct coir_queue *queue, uintptr_t *list, struct coir_task *self, void *item, coir_time deadline)
+{
+    struct item_wait waiting = {.item = item};
+    int result = cr_may_wait(deadline);
+    if (result) {
+        release(queue);
+        return result;
+    }
+    cr_wait_begin(&waiting.wait, self);
+    cr_waiters_append(list, &waiting.wait);
+    release(queue);
+    result = cr_park(&waiting.wait, deadline);
+    if (cr_wait_is_linked(&waiting.wait)) {
+        (void)cr_guard_take(&queue->word);
+        cr_waiters_remove(list, &waiting.wait);
+        release(queue);
+    }
+    return result;
+}
+
+int
+coir_queue_put(struct coir_queue *queue, const void *item, coir_time deadline)
+{
+    struct coir_task *self = cr_task_self(), *getter;
+    int result = cr_enter(self, deadline);
+    if (result)
+        return result;
+    (void)cr_guard_take(&queue->word);
+    if (queue->is_shut) {
+        release(queue);
+        return -EPIPE;
+    }
+    queue->undone++;
+    getter = queue->getters ? serve_first(queue, &queue->getters, item, true) : NULL;
+    if (!getter && queue->count == queue->capacity) {
+        queue->undone--; /* it is not in yet: the get that moves it in counts it */
+        return wait_on(queue, &queue->putters, self, (void *)(uintptr_t)item, deadline);
+    }
+    if (!getter)
+        copy(queue, place(queue, queue->count++), item);
+    release(queue);
+    if (getter)
+        cr_unpark(getter);
+    return 0;
+}
+
+int
+coir_queue_get(struct coir_queue *queue, void *item, coir_time deadline)
+{
+    struct coir_task *self = cr_task_self(), *putter = NULL;
+    int result = cr_enter(self, deadline);
+    if (result)
+        return result;
+    (void)cr_guard_take(&queue->word);
+    if (!queue->count) {
+        if (!queue->is_shut)
+            return wait_on(queue, &queue->getters, self, item, deadline);
+        release(queue);
+        return -EPIPE;
+    }
+    take_oldest(queue, item);
+    if (queue->putters && (putter = serve_first(queue, &queue->putters, NULL, false)))
+        queue->undone++;
+    release(queue);
+    if (putter)
+        cr_unpark(putter);
+    return 0;
+}
+
+void
+coir_queue_done(struct coir_queue *queue)
+{
+    struct cr_note *chain = NULL;
+    (void)cr_guard_take(&queue->word);
+    if (!queue->undone)
+        cr_misuse("coir_queue_done: called more often than items were put into queue '%s'", queue->name);
+    if (!--queue->undone)
+        chain = cr_waiters_claim_all(&queue->joiners, 0);
+    release(queue);
+    cr_unpark_all(chain);
+}
+
+int
+coir_queue_join(struct coir_queue *queue, coir_time deadline)
+{
+    struct coir_task *self = cr_task_self();
+    int result = cr_enter(self, deadline);
+    if (result)
+        return result;
+    (void)cr_guard_take(&queue->word);
+    if (queue->undone)
+        return wait_on(queue, &queue->joiners, self, NULL, deadline);
+    release(queue);
+    return 0;
+}
+
+void
+coir_queue_shutdown(struct coir_queue *queue)
+{
+    struct cr_note *getters, *putters;
+    (void)cr_guard_take(&queue->word);
+    queue->is_shut = true;
+    putters = cr_waiters_claim_all(&queue->putters, -EPIPE);
+    getters = cr_waiters_claim_all(&queue->getters, -EPIPE); /* if any wait, the queue is empty */
+    release(queue);
+    cr_unpark_all(putters);
+    cr_unpark_all(getters);
+}
+
+size_t
+coir_queue_size(const struct coir_queue *queue)
+{
+    return cr_load_rlx(&queue->advice);
+}
+
+bool
+coir_queue_is_empty(const struct coir_queue *queue)
+{
+    return !coir_queue_size(queue);
+}
+
+bool
+coir_queue_is_full(const struct coir_queue *queue)
+{
+    return coir_queue_size(queue) == queue->capacity;
+}

@@ -1,0 +1,83 @@
+/* sync/event.c: words[0] is the guard, SET, and WAITERS; words[1] the list of waits. */
+#include <coir/event.h>
+
+#include "sched/park.h"
+
+enum { SET = 2, WAITERS = 4 };
+
+static CR_ATOMIC(uintptr_t) *
+word_of(struct coir_event *event)
+{
+    return &event->words[0];
+}
+
+void
+coir_event_init(struct coir_event *event)
+{
+    *event = (struct coir_event)COIR_EVENT_INIT;
+}
+
+void
+coir_event_fini(struct coir_event *event)
+{
+    if (cr_load_acq(word_of(event)) & WAITERS)
+        cr_misuse("coir_event_fini: the event is waited for");
+}
+
+void
+coir_event_set(struct coir_event *event)
+{
+    uintptr_t none = 0;
+    struct cr_note *chain;
+    if (cr_cas_rel(word_of(event), &none, SET)) /* nobody waits; pairs with the loads in wait and is_set */
+        return;
+    if (cr_guard_take(word_of(event)) & SET) {
+        cr_guard_release(word_of(event), SET);
+        return;
+    }
+    chain = cr_waiters_claim_all(&event->words[1], 0);
+    cr_guard_release(word_of(event), SET);
+    cr_unpark_all(chain);
+}
+
+void
+coir_event_clear(struct coir_event *event)
+{
+    uintptr_t set = SET;
+    (void)cr_cas_ar(word_of(event), &set, 0); /* with SET nobody waits: there is no other state to clear */
+    if (set & CR_GUARD)
+        cr_guard_release(word_of(event), cr_guard_take(word_of(event)) & ~(uintptr_t)SET);
+}
+
+bool
+coir_event_is_set(const struct coir_event *event)
+{
+    return cr_load_acq(&event->words[0]) & SET;
+}
+
+int
+coir_event_wait(struct coir_event *event, coir_time deadline)
+{
+    struct coir_task *self = cr_task_self();
+    struct cr_wait wait;
+    uintptr_t state;
+    int result = cr_enter(self, deadline);
+    if (result || cr_load_acq(word_of(event)) & SET)
+        return result;
+    state = cr_guard_take(word_of(event));
+    result = state & SET ? 0 : cr_may_wait(deadline);
+    if (state & SET || result) {
+        cr_guard_release(word_of(event), state);
+        return result;
+    }
+    cr_wait_begin(&wait, self);
+    cr_waiters_append(&event->words[1], &wait);
+    cr_guard_release(word_of(event), WAITERS);
+    result = cr_park(&wait, deadline);
+    if (cr_wait_is_linked(&wait)) {
+        state = cr_guard_take(word_of(event));
+        cr_waiters_remove(&event->words[1], &wait);
+        cr_guard_release(word_of(event), event->words[1] ? WAITERS : state & SET);
+    }
+    return result;
+}

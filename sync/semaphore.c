@@ -1,0 +1,81 @@
+/* sync/semaphore.c: words[0] is the guard and WAITERS, words[1] the list of waits; permits under the guard. */
+#include <coir/semaphore.h>
+
+#include "sched/park.h"
+
+enum { WAITERS = 2 };
+
+static CR_ATOMIC(uintptr_t) *
+word_of(struct coir_semaphore *semaphore)
+{
+    return &semaphore->words[0];
+}
+
+static void
+release(struct coir_semaphore *semaphore)
+{
+    cr_guard_release(word_of(semaphore), semaphore->words[1] ? WAITERS : 0);
+}
+
+void
+coir_semaphore_init(struct coir_semaphore *semaphore, uint32_t permits, uint32_t limit)
+{
+    *semaphore = (struct coir_semaphore)COIR_SEMAPHORE_INIT(permits, limit);
+}
+
+void
+coir_semaphore_fini(struct coir_semaphore *semaphore)
+{
+    if (cr_load_acq(word_of(semaphore)) & WAITERS)
+        cr_misuse("coir_semaphore_fini: the semaphore is waited for");
+}
+
+int
+coir_semaphore_acquire(struct coir_semaphore *semaphore, coir_time deadline)
+{
+    struct coir_task *self = cr_task_self();
+    struct cr_wait wait;
+    int result = cr_enter(self, deadline);
+    if (result)
+        return result;
+    (void)cr_guard_take(word_of(semaphore));
+    if (semaphore->permits) {
+        semaphore->permits--;
+        release(semaphore);
+        return 0;
+    }
+    result = cr_may_wait(deadline);
+    if (result) {
+        release(semaphore);
+        return result;
+    }
+    cr_wait_begin(&wait, self);
+    cr_waiters_append(&semaphore->words[1], &wait);
+    release(semaphore);
+    result = cr_park(&wait, deadline);
+    if (cr_wait_is_linked(&wait)) {
+        (void)cr_guard_take(word_of(semaphore));
+        cr_waiters_remove(&semaphore->words[1], &wait);
+        release(semaphore);
+    }
+    return result;
+}
+
+int
+coir_semaphore_release(struct coir_semaphore *semaphore)
+{
+    struct coir_task *next;
+    int result = 0;
+    (void)cr_guard_take(word_of(semaphore));
+    next = cr_waiters_claim(&semaphore->words[1], 0); /* the permit goes from hand to hand */
+    if (!next) {
+        if (semaphore->permits == (semaphore->limit ? semaphore->limit : UINT32_MAX))
+            result = -EOVERFLOW;
+        else
+            semaphore->permits++;
+    }
+    release(semaphore);
+    if (next)
+        cr_unpark(next);
+    return result;
+}
