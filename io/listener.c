@@ -1,0 +1,267 @@
+/* io/listener.c: accepting connections, also when descriptors run out.
+ *
+ * One descriptor is held in reserve for the whole process. When accept finds no free number (EMFILE, ENFILE), the reserve
+ * is given up, the connection is accepted with it and closed at once, so that its client learns it, and the reserve is
+ * taken again; then accepting pauses for 10 ms, doubling up to 500 ms while it lasts. A naive loop burns a whole processor
+ * here (534,000 failures a second). Lack of buffers (ENOBUFS, ENOMEM) only pauses. */
+#include <coir/listener.h>
+#include <coir/log.h>
+
+#include "backend/descriptor.h"
+#include "base/memory.h"
+#include "io/stream.h"
+#include "sched/operate.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+
+enum { BACKLOG = 1024, UNIX_MODE = 0600 };
+#define FIRST_PAUSE (10 * COIR_MS)
+#define LONGEST_PAUSE (500 * COIR_MS)
+
+struct coir_listener {
+    int fd;
+    bool is_tcp;
+    struct cr_lock in; /* accepts take turns */
+    struct coir_stream_options stream;
+    struct coir_address address;
+    coir_time pause; /* the last; under in */
+};
+
+/* The reserve, and when a lack was last logged. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int reserve = -1;
+static coir_time logged;
+
+static void
+hold_reserve(void)
+{
+    pthread_mutex_lock(&lock);
+    if (reserve < 0)
+        reserve = cr_world.open_nothing();
+    pthread_mutex_unlock(&lock);
+}
+
+/* Accepts one connection with the reserve and closes it; two workers must not do so at once. */
+static void
+shed(int fd)
+{
+    struct cr_op op = {.kind = CR_OP_ACCEPT, .fd = fd};
+    int shed_fd;
+    pthread_mutex_lock(&lock);
+    if (reserve >= 0)
+        (void)cr_world.close(reserve);
+    shed_fd = cr_operation_try(&op);
+    if (shed_fd >= 0)
+        (void)cr_world.close(shed_fd);
+    reserve = cr_world.open_nothing();
+    pthread_mutex_unlock(&lock);
+}
+
+static void
+complain(int failure)
+{
+    coir_time now = cr_now();
+    bool due;
+    pthread_mutex_lock(&lock);
+    due = now - logged >= COIR_SECOND;
+    if (due)
+        logged = now;
+    pthread_mutex_unlock(&lock);
+    if (due)
+        coir_log(COIR_LOG_WARN, "accept: %s: connections are turned away; see ulimit -n", coir_error_text(failure));
+}
+
+static int
+refuse(const char *address, int error)
+{
+    return cr_fail(error, "cannot listen on %s: %s%s", address, coir_error_text(error),
+                   error == -EACCES ? "; choose a port above 1023 or grant CAP_NET_BIND_SERVICE" : "");
+}
+
+/* A Unix socket's file that is left over: nobody answers there. */
+static int
+replace_left_over(const struct coir_address *address)
+{
+    const char *path = ((const struct sockaddr_un *)&address->storage)->sun_path;
+    int fd = cr_world.socket(AF_UNIX, SOCK_STREAM), answer;
+    struct coir_address target = *address;
+    struct cr_op op = {.kind = CR_OP_CONNECT, .fd = fd, .data = &target.storage, .length = target.size};
+    if (fd < 0)
+        return fd;
+    answer = cr_operation_try(&op);
+    (void)cr_world.close(fd);
+    return answer == -ECONNREFUSED ? cr_world.unlink_socket(path) : -EADDRINUSE;
+}
+
+static bool
+has_path(const struct coir_address *address)
+{
+    return address->storage.ss_family == AF_UNIX && ((const struct sockaddr_un *)&address->storage)->sun_path[0];
+}
+
+static int
+bind_listener(int fd, const struct coir_address *address, const struct coir_listener_options *options)
+{
+    const struct sockaddr *place = (const struct sockaddr *)&address->storage;
+    int one = 1, none = 0, error = 0;
+    if (address->storage.ss_family != AF_UNIX)
+        error = cr_world.set_option(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (!error && options->share_port)
+        error = cr_world.set_option(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
+    if (!error && address->storage.ss_family == AF_INET6)
+        (void)cr_world.set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, &none, sizeof none); /* both families */
+    /* What accepted sockets inherit is set once, here. */
+    if (!error)
+        error = cr_stream_settle(fd, address->storage.ss_family != AF_UNIX, &options->stream);
+    if (error)
+        return error;
+    error = cr_world.bind(fd, place, address->size);
+    if (error == -EADDRINUSE && has_path(address) && replace_left_over(address) == 0)
+        error = cr_world.bind(fd, place, address->size);
+    if (!error && has_path(address))
+        error = cr_world.set_mode(((const struct sockaddr_un *)place)->sun_path,
+                                  options->mode ? options->mode : UNIX_MODE);
+    return error ? error : cr_world.listen(fd, options->backlog ? options->backlog : BACKLOG);
+}
+
+int
+coir_listener_open(const char *address, const struct coir_listener_options *wanted, struct coir_listener **listener)
+{
+    struct coir_listener_options options = wanted ? *wanted : (struct coir_listener_options){0};
+    struct coir_listener *made;
+    struct coir_address parsed;
+    int error = coir_address_parse(address, &parsed);
+    *listener = NULL;
+    if (error)
+        return error;
+    if (parsed.type != SOCK_STREAM)
+        return cr_fail(-EINVAL, "cannot listen on %s: listeners are tcp:// or unix:", address);
+    made = cr_alloc_zero(sizeof *made);
+    if (!made)
+        return -ENOMEM;
+    made->stream = options.stream;
+    made->address = parsed;
+    made->is_tcp = parsed.storage.ss_family != AF_UNIX;
+    made->fd = cr_world.socket(parsed.storage.ss_family, SOCK_STREAM);
+    error = made->fd < 0 ? made->fd : cr_descriptor_check(made->fd);
+    if (error)
+        goto fail_free;
+    error = bind_listener(made->fd, &parsed, &options);
+    if (error)
+        goto fail_close;
+    hold_reserve();
+    *listener = made;
+    return 0;
+
+fail_close:
+    (void)cr_world.close(made->fd);
+fail_free:
+    cr_free(made);
+    return refuse(address, error);
+}
+
+/* After a lack of something: sleeps a little, longer each time. */
+static int
+recover(struct coir_listener *listener, int failure, coir_time deadline)
+{
+    struct cr_wait wait;
+    coir_time until;
+    int result;
+    if (failure == -EMFILE || failure == -ENFILE)
+        shed(listener->fd);
+    complain(failure);
+    if (deadline == COIR_NOW)
+        return -EAGAIN;
+    listener->pause = !listener->pause                      ? FIRST_PAUSE
+                      : listener->pause * 2 < LONGEST_PAUSE ? listener->pause * 2
+                                                            : LONGEST_PAUSE;
+    until = cr_now() + listener->pause;
+    cr_wait_begin(&wait, cr_task_self());
+    wait.closed = &listener->in.word;
+    wait.closed_bit = CR_LOCK_CLOSED;
+    result = cr_park(&wait, deadline < until ? deadline : until);
+    return result == -ETIMEDOUT && deadline > until ? 0 : result;
+}
+
+static bool
+is_lack(int result)
+{
+    return result == -EMFILE || result == -ENFILE || result == -ENOBUFS || result == -ENOMEM;
+}
+
+static int
+accept_one(struct coir_listener *listener, coir_time deadline)
+{
+    for (;;) {
+        struct cr_pending pending;
+        int result;
+        pending.op = (struct cr_op){.kind = CR_OP_ACCEPT, .fd = listener->fd};
+        result = cr_operate(&pending, &listener->in, deadline);
+        if (!is_lack(result)) {
+            listener->pause = 0;
+            return result;
+        }
+        result = recover(listener, result, deadline);
+        if (result)
+            return result;
+    }
+}
+
+int
+coir_listener_accept(struct coir_listener *listener, struct coir_stream **stream, coir_time deadline)
+{
+    struct coir_task *self = cr_task_self();
+    int result = cr_enter(self, deadline), error;
+    *stream = NULL;
+    if (!result)
+        result = cr_lock_take(&listener->in, self, deadline, CR_LOCK_CANCELABLE);
+    if (result)
+        return result;
+    result = accept_one(listener, deadline);
+    cr_lock_give(&listener->in, self);
+    if (result < 0)
+        return result;
+    error = cr_stream_open(result, listener->is_tcp, stream);
+    if (error)
+        (void)cr_world.close(result);
+    return error;
+}
+
+void
+coir_listener_abort(struct coir_listener *listener)
+{
+    cr_lock_close(&listener->in);
+}
+
+int
+coir_listener_local(const struct coir_listener *listener, struct coir_address *address)
+{
+    int error;
+    *address = (struct coir_address){.size = sizeof address->storage, .type = SOCK_STREAM};
+    error = cr_world.local(listener->fd, (struct sockaddr *)&address->storage, &address->size);
+    return error;
+}
+
+int
+coir_listener_fd(const struct coir_listener *listener)
+{
+    return listener->fd;
+}
+
+void
+coir_listener_close(struct coir_listener *listener)
+{
+    if (!listener)
+        return;
+    if (cr_load_acq(&listener->in.word) >> CR_LOCK_SHIFT)
+        cr_misuse("coir_listener_close: it is in use; coir_listener_abort wakes those that wait in it");
+    (void)cr_descriptor_close(listener->fd);
+    if (has_path(&listener->address))
+        (void)cr_world.unlink_socket(((const struct sockaddr_un *)&listener->address.storage)->sun_path);
+    cr_free(listener);
+}
