@@ -1,0 +1,12 @@
+# example.cmake: runs PROGRAM; fails unless it ends with 0 and prints what the file EXPECTED (if there is one) says.
+execute_process(COMMAND ${PROGRAM} RESULT_VARIABLE result OUTPUT_VARIABLE printed ERROR_VARIABLE complained)
+message("${printed}${complained}")
+if(NOT result EQUAL 0)
+    message(FATAL_ERROR "ended with ${result}")
+endif()
+if(EXISTS ${EXPECTED})
+    file(READ ${EXPECTED} expected)
+    if(NOT printed STREQUAL expected)
+        message(FATAL_ERROR "printed something else than ${EXPECTED}:\n${expected}")
+    endif()
+endif()

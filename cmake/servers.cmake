@@ -1,0 +1,63 @@
+# servers.cmake: libcoir-servers (protocol/ and servers/) and the program coir (cmd/), where their libraries are there.
+include(cmake/llhttp.cmake)
+find_package(OpenSSL QUIET)
+find_package(PkgConfig QUIET)
+if(PkgConfig_FOUND)
+    pkg_check_modules(JANSSON QUIET IMPORTED_TARGET jansson)
+endif()
+find_library(UNISTRING_LIBRARY unistring)
+find_path(UNISTRING_INCLUDE unicase.h)
+mark_as_advanced(UNISTRING_LIBRARY UNISTRING_INCLUDE)
+
+set(missing "")
+if(NOT TARGET coir_llhttp)
+    list(APPEND missing node-llhttp)
+endif()
+if(NOT OpenSSL_FOUND)
+    list(APPEND missing libssl-dev)
+endif()
+if(NOT TARGET PkgConfig::JANSSON)
+    list(APPEND missing libjansson-dev)
+endif()
+if(NOT UNISTRING_LIBRARY OR NOT UNISTRING_INCLUDE)
+    list(APPEND missing libunistring-dev)
+endif()
+if(missing)
+    string(REPLACE ";" ", " missing "${missing}")
+    message(STATUS "coir: no servers and no program here: missing ${missing}")
+    return()
+endif()
+
+file(GLOB server_folders CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} servers/*)
+coir_sources(server_sources protocol servers ${server_folders})
+
+# servers/NAME/page.c takes the files of servers/NAME/page/ in with the assembler's .incbin, which finds them from the
+# root. The link-time compiler would not: it no longer knows the include path.
+foreach(folder ${server_folders})
+    file(GLOB page_files CONFIGURE_DEPENDS ${folder}/page/*)
+    if(page_files)
+        set_source_files_properties(${folder}/page.c PROPERTIES
+            OBJECT_DEPENDS "${page_files}"
+            COMPILE_OPTIONS -fno-lto)
+    endif()
+endforeach()
+
+if(server_sources)
+    add_library(coir_servers STATIC ${server_sources})
+    set_target_properties(coir_servers PROPERTIES OUTPUT_NAME coir-servers POSITION_INDEPENDENT_CODE ON)
+    coir_house(coir_servers)
+    target_include_directories(coir_servers SYSTEM PRIVATE ${UNISTRING_INCLUDE})
+    target_link_libraries(coir_servers PUBLIC
+        coir_static coir_llhttp OpenSSL::Crypto PkgConfig::JANSSON ${UNISTRING_LIBRARY})
+endif()
+
+coir_sources(program_sources cmd)
+if(program_sources)
+    add_executable(coir_program ${program_sources})
+    set_target_properties(coir_program PROPERTIES OUTPUT_NAME coir RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+    coir_house(coir_program)
+    target_link_libraries(coir_program PRIVATE coir_static)
+    if(TARGET coir_servers)
+        target_link_libraries(coir_program PRIVATE coir_servers)
+    endif()
+endif()
