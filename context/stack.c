@@ -21,7 +21,7 @@ enum {
     MOST = 1024,           /* stacks of a slab */
     GUARD = 64 << 10,      /* bytes: larger frames than this jump it; a quarter of small strides */
     BATCH = 64,            /* guards set at once */
-    COLOURS = 16,          /* staggering of tops */
+    COLOURS = 24,          /* staggering of tops: over 3 KiB, so the frames of a parked fiber still fit its one page */
     COLOUR = 128,          /* bytes */
     KEEP = 16,             /* free stacks kept warm whatever the peak was */
     NONE = 0xffff

@@ -1,7 +1,7 @@
 /* context/stack.h: stacks for fibers, guarded, given back when they are no longer needed.
  *
  * One struct cr_stacks belongs to one worker: nothing here is locked. Address space comes in slabs of 64 MiB; a stack is
- * one stride of it (256 KiB), whose lowest part is guard. Tops are staggered in 16 steps of 128 bytes, so that the frames
+ * one stride of it (256 KiB), whose lowest part is guard. Tops are staggered in 24 steps of 128 bytes, so that the frames
  * of many parked fibers do not fall on the same cache sets. */
 #ifndef CR_STACK_H
 #define CR_STACK_H

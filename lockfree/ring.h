@@ -30,6 +30,13 @@ cr_ring_is_empty(const struct cr_ring *ring)
     return cr_load_acq(&ring->head) == cr_load_acq(&ring->tail);
 }
 
+/* How many, for its owner; thieves may take some at any time. */
+static inline uint32_t
+cr_ring_count(const struct cr_ring *ring)
+{
+    return cr_load_rlx(&ring->tail) - cr_load_rlx(&ring->head);
+}
+
 /* false: full. */
 static inline bool
 cr_ring_push(struct cr_ring *ring, void *item)

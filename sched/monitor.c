@@ -1,7 +1,8 @@
 /* sched/monitor.c: one thread that watches the workers of a runtime while any of them is busy.
  *
  * Each tick (2 ms) it marks busy workers overdue: they look at their inbox, timers and backend before the next fiber, also
- * if turns are long. A fiber that keeps its worker for half a second is named in the log, once. After a second without
+ * if turns are long. A newborn that lies in a busy worker's ring while another worker sleeps is shown to that one (coir_go
+ * does so at once only if there are several). A fiber that keeps its worker for half a second is named in the log, once. After a second without
  * a busy worker the monitor sleeps for good; the next worker that wakes up wakes it. So an idle program has no context
  * switches at all. */
 #include "base/memory.h"
@@ -53,6 +54,8 @@ tick(struct cr_monitor *monitor)
         if (monitor->seen[i].ticks == STALL_TICKS)
             report_stall(worker);
     }
+    if (busy && idle && cr_newborns_anywhere(runtime))
+        cr_nudge(runtime);
     return busy;
 }
 

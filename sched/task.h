@@ -41,27 +41,27 @@ enum { CR_SLOT_BITS = 24, CR_ID_BITS = 60 };
 enum cr_note_kind { CR_NOTE_READY, CR_NOTE_LOOK, CR_NOTE_NEWBORN, CR_NOTE_NUDGE, CR_NOTE_STOP };
 
 struct coir_task {
-    /* Touched by whoever wakes. */
+    /* All that a turn through the run queue touches, and whoever wakes: one cache line. */
     CR_ATOMIC(uint64_t) claim;
     struct cr_note ready; /* link in a run queue or inbox; belongs to the winner of the claim */
-    CR_ATOMIC(struct cr_worker *) worker; /* set once, at first run; NULL: plain thread, or newborn */
-    int32_t result;                       /* of the wait; written by the winner before it pushes. At the end: the task's */
-    CR_ATOMIC(uint32_t) futex;            /* plain threads: enum below */
-    CR_ATOMIC(uint64_t) id;               /* generation:36 | slot:24; 0: free */
-    CR_ATOMIC(uintptr_t) life;
+    CR_ATOMIC(struct cr_worker *) worker; /* set once, at first run; NULL: plain thread, newborn, or ended */
+    struct cr_context context;            /* owner only */
+    int32_t result;               /* of the wait; written by the winner before it pushes. At the end: the task's */
+    CR_ATOMIC(uint32_t) futex;    /* plain threads: enum below */
     CR_ATOMIC(uint32_t) canceled; /* bit 0: coir_cancel; the rest: how many scopes it is inside are canceled, times 2 */
     CR_ATOMIC(uint32_t) shield;   /* how deep; while > 0 its waits ignore cancel. Written by the task itself */
+    uint32_t flags;               /* CR_TASK_...; owner only once it runs */
+    uint32_t heap_at;             /* its place in the worker's timer heap */
 
     /* Owner only. */
-    struct cr_context context;
     struct cr_wait *wait; /* while it waits */
     coir_time deadline;   /* of the wait; COIR_NEVER while it runs */
     coir_time heap_key;   /* of its entry in the worker's timer heap; COIR_NEVER: it has none */
-    uint32_t heap_at;
-    uint32_t flags;
     coir_function *function;
     void *arg;
     struct coir_runtime *runtime;
+    CR_ATOMIC(uint64_t) id; /* generation:36 | slot:24; 0: free. Read by others */
+    CR_ATOMIC(uintptr_t) life;
 
     /* Rarely touched. */
     struct cr_note look; /* the note of cr_task_poke */

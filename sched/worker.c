@@ -57,6 +57,7 @@ note_nudge(struct cr_worker *worker, struct cr_note *note)
     (void)note;
     cr_store_rel(&worker->nudged, 0);
     worker->searching = true;
+    worker->turns = 0;
 }
 
 static void
@@ -128,7 +129,6 @@ reap(struct cr_worker *worker, coir_time until)
 static void
 look_around(struct cr_worker *worker)
 {
-    worker->turns = TURNS;
     cr_store_rlx(&worker->overdue, 0);
     drain(worker);
     expire(worker);
@@ -226,10 +226,13 @@ static struct coir_task *
 pick(struct cr_worker *worker)
 {
     struct coir_task *task;
-    if (worker->turns-- == 0 || cr_load_rlx(&worker->overdue))
-        look_around(worker);
-    if (++worker->ticks % NEWBORN_FIRST == 0 && (task = newborn(worker, cr_newborn_take)))
-        return task;
+    if (worker->turns <= 0 || cr_load_rlx(&worker->overdue)) {
+        worker->turns = worker->once ? 1 : NEWBORN_FIRST;
+        if (++worker->ticks % (TURNS / NEWBORN_FIRST) == 0 || cr_load_rlx(&worker->overdue))
+            look_around(worker);
+        if ((task = newborn(worker, cr_newborn_take)))
+            return task;
+    }
     if ((task = pop_ready(worker)) || (task = newborn(worker, cr_newborn_take)))
         return task;
     drain(worker);
@@ -251,28 +254,49 @@ found_work(struct cr_worker *worker)
         cr_nudge(worker->runtime);
 }
 
-/* Called between two fibers, on the loop's own stack: which fiber is next. */
+static inline void
+enter(struct cr_worker *worker, struct coir_task *task)
+{
+    cr_bump(&worker->slices);
+    cr_store_rlx(&worker->current, task);
+    cr_here.task = task;
+}
+
+/* Everything but the plain case of next. */
+static __attribute__((noinline)) struct cr_context *
+next_slowly(struct cr_worker *worker)
+{
+    struct coir_task *task = cr_load_rlx(&worker->current);
+    bool step_done = task && worker->once;
+    if (task && task->flags & CR_TASK_OVER)
+        cr_task_over(worker, task);
+    cr_store_rlx(&worker->current, NULL);
+    cr_here.task = NULL;
+    if (step_done)
+        return NULL;
+    while (!(task = pick(worker)))
+        if (worker->once || cr_load_acq(&worker->runtime->state) == CR_RUNTIME_DONE)
+            return NULL;
+    if (worker->searching)
+        found_work(worker);
+    enter(worker, task);
+    return &task->context;
+}
+
+/* Called between two fibers, on the loop's own stack: which fiber is next. The plain case, that the run queue has one
+ * and nothing else is due, stays without a call, so that it needs no registers saved. */
 static struct cr_context *
 next(void *arg)
 {
     struct cr_worker *worker = arg;
     struct coir_task *task = cr_load_rlx(&worker->current);
-    bool step_done = task && worker->once;
-    if (task && cr_unlikely(task->flags & CR_TASK_OVER))
-        cr_task_over(worker, task);
-    cr_store_rlx(&worker->current, NULL);
-    cr_here.task = NULL;
-    if (cr_unlikely(step_done))
-        return NULL;
-    while (!(task = pick(worker)))
-        if (worker->once || cr_load_acq(&worker->runtime->state) == CR_RUNTIME_DONE)
-            return NULL;
-    if (cr_unlikely(worker->searching))
-        found_work(worker);
-    cr_bump(&worker->slices);
-    cr_store_rlx(&worker->current, task);
-    cr_here.task = task;
-    return &task->context;
+    if (cr_likely(task && worker->ready && --worker->turns > 0 && !cr_load_rlx(&worker->overdue)) &&
+        cr_likely(!(task->flags & CR_TASK_OVER))) {
+        task = pop_ready(worker);
+        enter(worker, task);
+        return &task->context;
+    }
+    return next_slowly(worker);
 }
 
 bool
@@ -281,6 +305,7 @@ cr_step(struct cr_worker *worker)
     uint64_t before = cr_load_rlx(&worker->slices);
     cr_here.worker = worker;
     worker->once = true;
+    worker->turns = 0;
     cr_context_loop(&worker->loop, next, worker);
     cr_here.worker = NULL;
     return cr_load_rlx(&worker->slices) != before;

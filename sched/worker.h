@@ -22,8 +22,8 @@ struct cr_worker {
     struct cr_context loop;
     CR_ATOMIC(struct coir_task *) current; /* the fiber that runs; NULL. The monitor looks at it */
     struct cr_note *ready, **ready_end; /* the run queue, through coir_task.ready */
-    uint32_t turns;            /* until the next look at inbox, timers and backend */
-    uint32_t ticks;
+    int32_t turns;  /* until a newborn goes first */
+    uint32_t ticks; /* how often that has been; every fourth time inbox, timers and backend are looked at */
     uint32_t tasks_bound; /* fibers that have a stack here */
     bool once;            /* cr_step: come back after one fiber */
     bool searching;       /* this worker was woken to find work and has not found any yet */
