@@ -79,7 +79,9 @@ place(struct coir_queue *queue, size_t number)
 static void
 copy(const struct coir_queue *queue, void *to, const void *from)
 {
-    if (queue->item_size)
+    if (queue->item_size == sizeof(void *)) /* the usual case, without a call */
+        memcpy(to, from, sizeof(void *));
+    else if (queue->item_size)
         memcpy(to, from, queue->item_size);
 }
 

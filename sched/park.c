@@ -11,7 +11,7 @@ cr_unpark(struct coir_task *task)
 {
     struct cr_worker *worker = cr_load_rlx(&task->worker);
     uint32_t before;
-    if (worker && worker == cr_here.worker) {
+    if (cr_likely(worker && worker == cr_here.worker)) {
         cr_worker_ready(worker, task);
         return;
     }
@@ -151,36 +151,6 @@ cr_guard_spin(uint32_t round)
         cr_world.thread_pause(); /* the holder may have lost its processor */
     else
         cr_relax();
-}
-
-void
-cr_waiters_append(uintptr_t *first, struct cr_wait *wait)
-{
-    if (*first) {
-        cr_list_append((struct cr_list *)*first, &wait->link);
-    } else {
-        cr_list_init(&wait->link);
-        *first = (uintptr_t)&wait->link;
-    }
-    cr_store_rlx(&wait->linked, true);
-}
-
-void
-cr_waiters_prepend(uintptr_t *first, struct cr_wait *wait)
-{
-    cr_waiters_append(first, wait);
-    *first = (uintptr_t)&wait->link;
-}
-
-void
-cr_waiters_remove(uintptr_t *first, struct cr_wait *wait)
-{
-    if (!cr_load_rlx(&wait->linked))
-        return;
-    if (*first == (uintptr_t)&wait->link)
-        *first = wait->link.next == &wait->link ? 0 : (uintptr_t)wait->link.next;
-    cr_list_remove(&wait->link);
-    cr_store_rel(&wait->linked, false); /* pairs with cr_wait_is_linked */
 }
 
 struct coir_task *

@@ -139,9 +139,35 @@ cr_guard_release(CR_ATOMIC(uintptr_t) * word, uintptr_t state)
 }
 
 /* Lists of waits hang by a pointer to the first, so that zero is an empty list in a static initialiser. Under the guard. */
-void cr_waiters_append(uintptr_t *first, struct cr_wait *wait);
-void cr_waiters_prepend(uintptr_t *first, struct cr_wait *wait);
-void cr_waiters_remove(uintptr_t *first, struct cr_wait *wait);
+static inline void
+cr_waiters_append(uintptr_t *first, struct cr_wait *wait)
+{
+    if (*first) {
+        cr_list_append((struct cr_list *)*first, &wait->link);
+    } else {
+        cr_list_init(&wait->link);
+        *first = (uintptr_t)&wait->link;
+    }
+    cr_store_rlx(&wait->linked, true);
+}
+
+static inline void
+cr_waiters_prepend(uintptr_t *first, struct cr_wait *wait)
+{
+    cr_waiters_append(first, wait);
+    *first = (uintptr_t)&wait->link;
+}
+
+static inline void
+cr_waiters_remove(uintptr_t *first, struct cr_wait *wait)
+{
+    if (!cr_load_rlx(&wait->linked))
+        return;
+    if (*first == (uintptr_t)&wait->link)
+        *first = wait->link.next == &wait->link ? 0 : (uintptr_t)wait->link.next;
+    cr_list_remove(&wait->link);
+    cr_store_rel(&wait->linked, false); /* pairs with cr_wait_is_linked */
+}
 
 static inline struct cr_wait *
 cr_waiters_first(const uintptr_t *first)

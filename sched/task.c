@@ -206,8 +206,10 @@ void
 cr_task_free(struct cr_task_cache *cache, struct coir_task *task)
 {
     uint64_t id = cr_load_rlx(&task->id);
-    cr_free(task->copy);
-    cr_free(task->detail);
+    if (cr_unlikely(task->copy != NULL))
+        cr_free(task->copy);
+    if (cr_unlikely(task->detail != NULL))
+        cr_free(task->detail);
     cr_store_rlx(&task->id, 0);
     task->heap_key = (coir_time)((id + (UINT64_C(1) << CR_SLOT_BITS)) & ((UINT64_C(1) << CR_ID_BITS) - 1));
     if (!cache) {
