@@ -71,7 +71,7 @@ free_slab(struct cr_stacks *stacks, struct cr_slab *slab)
     stacks->slab_count--;
     stacks->hot -= slab->hot;
     if (cr_load_rlx(&no_guard_install))
-        cr_sub_ar(&protected_stacks, slab->prepared);
+        (void)cr_sub_ar(&protected_stacks, slab->prepared);
     cr_world.unmap(slab->base, slab_bytes(stacks));
     cr_free(slab);
 }
@@ -114,7 +114,7 @@ protect_each(struct cr_stacks *stacks, struct cr_slab *slab, uint32_t count, con
         uint32_t before = cr_add_ar(&protected_stacks, 1);
         if (before >= (uint32_t)(cr_world.map_limit() / 3 / 2) ||
             cr_world.protect(stack + stacks->guard - page, page)) {
-            cr_sub_ar(&protected_stacks, 1);
+            (void)cr_sub_ar(&protected_stacks, 1);
             *why = "no more guarded stacks: raise vm.max_map_count, or use Linux 6.13, which needs no mapping for them";
             return i ? (int)i : -ENOMEM;
         }

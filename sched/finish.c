@@ -14,7 +14,7 @@ fiber_main(void *arg)
     if (task->locals)
         cr_locals_end(task);
     task->result = result;
-    task->flags |= CR_TASK_OVER;
+    cr_store_rlx(&task->flags, task->flags | CR_TASK_OVER);
     cr_context_end(&task->context, &cr_here.worker->loop);
 }
 
@@ -83,13 +83,13 @@ void
 cr_task_over(struct cr_worker *worker, struct coir_task *task)
 {
     struct coir_runtime *runtime = task->runtime;
-    bool daemon = task->flags & CR_TASK_DAEMON;
+    bool daemon = cr_load_rlx(&task->flags) & CR_TASK_DAEMON;
     if (task->stack.slab) {
         cr_timers_unbind(&worker->timers, task);
         cr_context_fini(&task->context);
         cr_stack_put(&worker->stacks, &task->stack);
     }
-    if (task->flags & CR_TASK_PLACED)
+    if (cr_load_rlx(&task->flags) & CR_TASK_PLACED)
         (void)cr_add_rlx(&worker->load, UINT32_MAX);
     if (runtime->options.task_limit)
         (void)cr_sub_ar(&runtime->live, 1);

@@ -160,7 +160,7 @@ dispatch(struct coir_runtime *runtime, struct coir_task *task)
 static void
 count_begun(struct coir_runtime *runtime, struct cr_worker *worker, const struct coir_task *task)
 {
-    bool daemon = task->flags & CR_TASK_DAEMON;
+    bool daemon = cr_load_rlx(&task->flags) & CR_TASK_DAEMON;
     if (worker)
         cr_bump(daemon ? &worker->daemons_started : &worker->started);
     else

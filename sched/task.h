@@ -50,7 +50,7 @@ struct coir_task {
     CR_ATOMIC(uint32_t) futex;    /* plain threads: enum below */
     CR_ATOMIC(uint32_t) canceled; /* bit 0: coir_cancel; the rest: how many scopes it is inside are canceled, times 2 */
     CR_ATOMIC(uint32_t) shield;   /* how deep; while > 0 its waits ignore cancel. Written by the task itself */
-    uint32_t flags;               /* CR_TASK_...; owner only once it runs */
+    CR_ATOMIC(uint32_t) flags;    /* CR_TASK_...; written by the owner only once it runs */
     uint32_t heap_at;             /* its place in the worker's timer heap */
 
     /* Owner only. */
@@ -113,7 +113,7 @@ cr_task_self(void)
 static inline bool
 cr_task_is_thread(const struct coir_task *task)
 {
-    return task->flags & CR_TASK_THREAD;
+    return cr_load_rlx(&task->flags) & CR_TASK_THREAD;
 }
 
 /* Sets the calling task's last failure in words and returns the failure. */

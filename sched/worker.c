@@ -268,7 +268,7 @@ next_slowly(struct cr_worker *worker)
 {
     struct coir_task *task = cr_load_rlx(&worker->current);
     bool step_done = task && worker->once;
-    if (task && task->flags & CR_TASK_OVER)
+    if (task && cr_load_rlx(&task->flags) & CR_TASK_OVER)
         cr_task_over(worker, task);
     cr_store_rlx(&worker->current, NULL);
     cr_here.task = NULL;
@@ -291,7 +291,7 @@ next(void *arg)
     struct cr_worker *worker = arg;
     struct coir_task *task = cr_load_rlx(&worker->current);
     if (cr_likely(task && worker->ready && --worker->turns > 0 && !cr_load_rlx(&worker->overdue)) &&
-        cr_likely(!(task->flags & CR_TASK_OVER))) {
+        cr_likely(!(cr_load_rlx(&task->flags) & CR_TASK_OVER))) {
         task = pop_ready(worker);
         enter(worker, task);
         return &task->context;

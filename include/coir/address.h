@@ -25,7 +25,7 @@ COIR_EXPORT char *coir_address_text(const struct coir_address *address, char *te
 
 /* All addresses of "HOST:PORT" or "tcp://HOST:PORT", HOST being a name or a number, best first (RFC 6724), without
  * blocking a worker: how many were filled. -ENOENT: no such name; -EINVAL; -EHOSTUNREACH: the resolver failed, the
- * reason is in coir_error_detail. */
+ * reason is in coir_error_detail. The resolver's own time limit (resolv.conf: 5 s, twice) may outlast the deadline. */
 COIR_EXPORT int coir_address_resolve(const char *text, struct coir_address *addresses, size_t capacity,
                                      coir_time deadline);
 

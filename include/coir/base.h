@@ -10,6 +10,7 @@
 #ifndef COIR_BASE_H
 #define COIR_BASE_H
 
+#include <errno.h> /* failures are its numbers, negated */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -23,7 +23,7 @@ COIR_EXPORT void coir_mutex_init(struct coir_mutex *mutex, enum coir_mutex_kind 
 COIR_EXPORT void coir_mutex_fini(struct coir_mutex *mutex); /* held or waited for: stops the process */
 
 /* First come, first served; cannot be canceled, so that clean-up can lock. -EDEADLK: the caller holds it already (plain
- * kind), or its waiting would close a circle of tasks that wait for each other without a deadline. */
+ * kind). */
 COIR_EXPORT COIR_MUSTCHECK int coir_mutex_lock(struct coir_mutex *mutex, coir_time deadline);
 
 /* Its owner only: another task stops the process. */
