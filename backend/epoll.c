@@ -67,7 +67,9 @@ pwait(struct epoll *self, coir_time until)
     }
     milliseconds = (left + COIR_MS - 1) / COIR_MS;
     return epoll_wait(self->poller, self->events, EVENTS,
-                      until == COIR_NEVER ? -1 : milliseconds < 60000 ? (int)milliseconds : 60000);
+                      until == COIR_NEVER    ? -1
+                      : milliseconds < 60000 ? (int)milliseconds
+                                             : 60000);
 }
 
 static unsigned

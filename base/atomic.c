@@ -17,28 +17,28 @@ cr_checker_install(cr_checker *checker)
 }
 
 /* Each row of the width table: the same access on 8, 32 and 64 bits. The strongest order is used: a checker weakens. */
-#define CARRY_OUT(type)                                                                                                \
-    static uint64_t carry_out_##type(const struct cr_access_record *r)                                                 \
-    {                                                                                                                  \
-        type *place = r->place, value = (type)r->value, expected = (type)r->expected;                                  \
-        switch (r->access) {                                                                                           \
-        case CR_LOAD:                                                                                                  \
-            return __atomic_load_n(place, __ATOMIC_SEQ_CST);                                                           \
-        case CR_STORE:                                                                                                 \
-        case CR_SWAP:                                                                                                  \
-            return __atomic_exchange_n(place, value, __ATOMIC_SEQ_CST);                                                \
-        case CR_CAS:                                                                                                   \
-            __atomic_compare_exchange_n(place, &expected, value, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);           \
-            return expected;                                                                                           \
-        case CR_ADD:                                                                                                   \
-            return __atomic_fetch_add(place, value, __ATOMIC_SEQ_CST);                                                 \
-        case CR_OR:                                                                                                    \
-            return __atomic_fetch_or(place, value, __ATOMIC_SEQ_CST);                                                  \
-        case CR_AND:                                                                                                   \
-            return __atomic_fetch_and(place, value, __ATOMIC_SEQ_CST);                                                 \
-        default:                                                                                                       \
-            return 0;                                                                                                  \
-        }                                                                                                              \
+#define CARRY_OUT(type)                                                                                      \
+    static uint64_t carry_out_##type(const struct cr_access_record *r)                                       \
+    {                                                                                                        \
+        type *place = r->place, value = (type)r->value, expected = (type)r->expected;                        \
+        switch (r->access) {                                                                                 \
+        case CR_LOAD:                                                                                        \
+            return __atomic_load_n(place, __ATOMIC_SEQ_CST);                                                 \
+        case CR_STORE:                                                                                       \
+        case CR_SWAP:                                                                                        \
+            return __atomic_exchange_n(place, value, __ATOMIC_SEQ_CST);                                      \
+        case CR_CAS:                                                                                         \
+            __atomic_compare_exchange_n(place, &expected, value, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); \
+            return expected;                                                                                 \
+        case CR_ADD:                                                                                         \
+            return __atomic_fetch_add(place, value, __ATOMIC_SEQ_CST);                                       \
+        case CR_OR:                                                                                          \
+            return __atomic_fetch_or(place, value, __ATOMIC_SEQ_CST);                                        \
+        case CR_AND:                                                                                         \
+            return __atomic_fetch_and(place, value, __ATOMIC_SEQ_CST);                                       \
+        default:                                                                                             \
+            return 0;                                                                                        \
+        }                                                                                                    \
     }
 
 CARRY_OUT(uint8_t)

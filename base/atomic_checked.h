@@ -31,14 +31,14 @@ bool cr_checked_cas(enum cr_order order, void *place, void *expected, size_t siz
 /* The plain carrying out, for checkers to build on. */
 uint64_t cr_access_carry_out(const struct cr_access_record *record);
 
-#define CR_SHARED(field)                                                                                               \
-    (*({                                                                                                               \
-        (void)cr_checked(CR_PLAIN, CR_RLX, (void *)&(field), sizeof(field), 0);                                        \
-        &(field);                                                                                                      \
+#define CR_SHARED(field)                                                        \
+    (*({                                                                        \
+        (void)cr_checked(CR_PLAIN, CR_RLX, (void *)&(field), sizeof(field), 0); \
+        &(field);                                                               \
     }))
 
 #define CR_CHECKED_VALUE(p, call) ((__typeof__(*(p)))(uintptr_t)(call))
-#define CR_CHECKED_OP(access, order, p, x)                                                                             \
+#define CR_CHECKED_OP(access, order, p, x) \
     CR_CHECKED_VALUE(p, cr_checked(access, order, (void *)(p), sizeof *(p), (uint64_t)(uintptr_t)(x)))
 
 #define cr_load_rlx(p) CR_CHECKED_OP(CR_LOAD, CR_RLX, p, 0)

@@ -14,10 +14,10 @@
 __attribute__((noreturn, cold)) void cr_check_failed(const char *condition, const char *file, int line);
 __attribute__((noreturn, cold, format(printf, 1, 2))) void cr_misuse(const char *format, ...);
 
-#define cr_always(condition)                                                                                           \
-    do {                                                                                                               \
-        if (cr_unlikely(!(condition)))                                                                                 \
-            cr_check_failed(#condition, __FILE__, __LINE__);                                                           \
+#define cr_always(condition)                                 \
+    do {                                                     \
+        if (cr_unlikely(!(condition)))                       \
+            cr_check_failed(#condition, __FILE__, __LINE__); \
     } while (0)
 
 #ifdef NDEBUG

@@ -34,7 +34,7 @@ struct cr_world {
     /* Memory in pages. */
     void *(*map)(size_t size); /* address space for stacks, nothing reserved; NULL */
     void (*unmap)(void *memory, size_t size);
-    int (*guard)(const struct iovec *ranges, size_t count); /* touching them is a fault from now on; -ENOSYS: not here */
+    int (*guard)(const struct iovec *ranges, size_t count); /* touching them is a fault; -ENOSYS: not here */
     int (*protect)(void *memory, size_t size);              /* the same, at the price of a mapping each */
     int (*discard)(void *memory, size_t size);              /* gives the pages back; they read as zeros */
     size_t (*resident)(void *memory, size_t size);          /* bytes from the lowest page present to the end */
@@ -44,8 +44,8 @@ struct cr_world {
     /* Threads. */
     int (*thread_start)(void (*run)(void *arg), void *arg, const char *name, struct cr_thread **thread);
     void (*thread_join)(struct cr_thread *thread);
-    int (*thread_bounds)(void **bottom, size_t *size); /* the calling thread's own stack */
-    void (*thread_pause)(void);                        /* lets other threads run */
+    int (*thread_bounds)(void **bottom, size_t *size);                              /* the calling thread's own stack */
+    void (*thread_pause)(void);                                                     /* lets other threads run */
     int (*futex_wait)(CR_ATOMIC(uint32_t) * word, uint32_t value, coir_time until); /* 0 whatever woke it; -ETIMEDOUT */
     void (*futex_wake)(CR_ATOMIC(uint32_t) * word, int count);
     int (*processors)(void); /* how many this process may use */
@@ -68,7 +68,7 @@ struct cr_world {
     int (*shutdown)(int fd, int how);
     int (*close)(int fd);
     int (*kind)(int fd, enum cr_file_kind *kind);
-    int (*open_nothing)(void); /* a descriptor that is only held */
+    int (*open_nothing)(void);              /* a descriptor that is only held */
     int (*unlink_socket)(const char *path); /* -ENOTSOCK: something else is there */
     int (*set_mode)(const char *path, unsigned mode);
     int (*resolve)(const char *host, const char *port, struct addrinfo **list, const char **reason); /* blocks */

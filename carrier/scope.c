@@ -96,11 +96,13 @@ task_ended(struct coir_task *task)
     scope->count--;
     if (task == scope->limiter)
         scope->limiter = NULL;
-    if (task->result < 0 && !(task->result == -ECANCELED && was_canceled) && !(scope->flags & FAILED)) {
-        scope->flags |= FAILED;
-        scope->failure = task->result;
-        scope->detail = task->detail;
-        task->detail = NULL;
+    if (task->result < 0 && !(task->result == -ECANCELED && was_canceled)) {
+        if (!(scope->flags & FAILED)) {
+            scope->flags |= FAILED;
+            scope->failure = task->result;
+            scope->detail = task->detail;
+            task->detail = NULL;
+        }
         cancel_all(scope, task);
     }
     if (!scope->count)
@@ -121,6 +123,8 @@ join_scope(struct coir_task *task, void *arg)
     lock(scope);
     cr_list_append(&scope->tasks, &task->scope_link);
     scope->count++;
+    if (scope->flags & WAITED) /* a late comer: the scope is to be waited for again */
+        scope->flags &= ~(uint32_t)(WAITED | OWNER_OUT);
     if (scope->flags & IS_CANCELED)
         cr_store_rlx(&task->canceled, 1);
     unlock(scope);

@@ -17,13 +17,13 @@
 #include <sys/uio.h>
 
 enum {
-    SLAB = 64 << 20,       /* bytes */
-    MOST = 1024,           /* stacks of a slab */
-    GUARD = 64 << 10,      /* bytes: larger frames than this jump it; a quarter of small strides */
-    BATCH = 64,            /* guards set at once */
-    COLOURS = 24,          /* staggering of tops: over 3 KiB, so the frames of a parked fiber still fit its one page */
-    COLOUR = 128,          /* bytes */
-    KEEP = 16,             /* free stacks kept warm whatever the peak was */
+    SLAB = 64 << 20,  /* bytes */
+    MOST = 1024,      /* stacks of a slab */
+    GUARD = 64 << 10, /* bytes: larger frames than this jump it; a quarter of small strides */
+    BATCH = 64,       /* guards set at once */
+    COLOURS = 24,     /* staggering of tops: over 3 KiB, so the frames of a parked fiber still fit its one page */
+    COLOUR = 128,     /* bytes */
+    KEEP = 16,        /* free stacks kept warm whatever the peak was */
     NONE = 0xffff
 };
 
@@ -32,7 +32,7 @@ struct cr_slab {
     char *base;
     uint32_t prepared; /* stacks from 0 on that have their guard */
     uint32_t used;
-    uint32_t hot; /* free ones that have been used since their pages were given back */
+    uint32_t hot;  /* free ones that have been used since their pages were given back */
     uint16_t free; /* head of the list of free prepared stacks; NONE */
     uint16_t next[MOST];
     uint8_t warm[MOST]; /* its pages may be present */

@@ -41,8 +41,7 @@ dial_one(const struct coir_address *address, const struct coir_stream_options *o
         error = bind_to(fd, options->local);
     if (error)
         goto fail_close;
-    pending.op =
-        (struct cr_op){.kind = CR_OP_CONNECT, .fd = fd, .data = &target.storage, .length = target.size};
+    pending.op = (struct cr_op){.kind = CR_OP_CONNECT, .fd = fd, .data = &target.storage, .length = target.size};
     error = cr_operate(&pending, NULL, deadline);
     if (error)
         error = map_failure(error, pending.kernel_failed);
@@ -70,5 +69,6 @@ coir_stream_dial(const char *address, const struct coir_stream_options *options,
         if (!error || error == -ETIMEDOUT || error == -ECANCELED || error == -EAGAIN)
             break;
     }
-    return error && error != -EAGAIN ? cr_fail(error, "cannot connect to %s: %s", address, coir_error_text(error)) : error;
+    return error && error != -EAGAIN ? cr_fail(error, "cannot connect to %s: %s", address, coir_error_text(error))
+                                     : error;
 }

@@ -124,8 +124,8 @@ bind_listener(int fd, const struct coir_address *address, const struct coir_list
     if (error == -EADDRINUSE && has_path(address) && replace_left_over(address) == 0)
         error = cr_world.bind(fd, place, address->size);
     if (!error && has_path(address))
-        error = cr_world.set_mode(((const struct sockaddr_un *)place)->sun_path,
-                                  options->mode ? options->mode : UNIX_MODE);
+        error =
+            cr_world.set_mode(((const struct sockaddr_un *)place)->sun_path, options->mode ? options->mode : UNIX_MODE);
     return error ? error : cr_world.listen(fd, options->backlog ? options->backlog : BACKLOG);
 }
 

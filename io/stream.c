@@ -31,10 +31,10 @@ struct coir_stream {
     bool is_socket, is_tcp, is_file;
     struct cr_lock in, out;
     /* Under in. */
-    char *bytes;               /* the read buffer; NULL: none */
-    size_t begin, end, room;   /* what is inside */
-    bool at_end;               /* the kernel has said so */
-    bool skipping;             /* the rest of a line that was too long */
+    char *bytes;             /* the read buffer; NULL: none */
+    size_t begin, end, room; /* what is inside */
+    bool at_end;             /* the kernel has said so */
+    bool skipping;           /* the rest of a line that was too long */
     /* Under out. */
     bool out_ended; /* shut down, or a write stopped half-way */
 };
@@ -305,8 +305,8 @@ coir_stream_read_full(struct coir_stream *stream, void *bytes, size_t size, coir
     if (result)
         return result;
     if (size)
-        result = size > FULL_ROOM ? read_large(stream, bytes, size, deadline)
-                                  : read_small(stream, bytes, size, deadline);
+        result =
+            size > FULL_ROOM ? read_large(stream, bytes, size, deadline) : read_small(stream, bytes, size, deadline);
     cr_lock_give(&stream->in, self);
     return result;
 }

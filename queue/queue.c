@@ -22,9 +22,9 @@ struct coir_queue {
     CR_ATOMIC(uintptr_t) word; /* the guard of all below */
     uintptr_t getters, putters, joiners;
     size_t item_size, capacity;
-    size_t count;   /* items inside */
-    size_t first;   /* index of the oldest */
-    size_t undone;  /* put and not yet done */
+    size_t count;             /* items inside */
+    size_t first;             /* index of the oldest */
+    size_t undone;            /* put and not yet done */
     CR_ATOMIC(size_t) advice; /* count, for those who only look */
     bool is_shut;
     char name[32];

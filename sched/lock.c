@@ -57,9 +57,9 @@ cr_lock_wait(struct cr_lock *lock, struct coir_task *self, coir_time deadline, e
         int result;
         if (take_lock_or_guard(lock, mine, &seen))
             return 0;
-        result = seen & CR_LOCK_CLOSED                  ? -EPIPE
+        result = seen & CR_LOCK_CLOSED                            ? -EPIPE
                  : seen >> CR_LOCK_SHIFT == mine >> CR_LOCK_SHIFT ? -EDEADLK
-                                                        : cr_may_wait(deadline);
+                                                                  : cr_may_wait(deadline);
         if (result) {
             cr_guard_release(&lock->word, seen);
             return result;

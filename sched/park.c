@@ -68,17 +68,33 @@ park_thread(struct cr_wait *wait, coir_time deadline)
     cr_store_rlx(&task->futex, CR_AWAKE);
 }
 
+/* A call may wait several times; a cancel whose note came between two of these waits is found here. (One that comes later
+ * finds the fiber parked.) Whether the wait is over already: one that has to be interrupted ends later, by its backend. */
+static bool
+stop_before_sleep(struct cr_wait *wait)
+{
+    int why = cr_likely(!wait->closed && !cr_load_rlx(&wait->task->canceled)) ? 0 : cr_wait_reason(wait);
+    if (cr_likely(!why))
+        return false;
+    if (!wait->interrupt)
+        return cr_wait_claim(wait, why);
+    wait->interrupt(wait, why);
+    return false;
+}
+
 int
 cr_park(struct cr_wait *wait, coir_time deadline)
 {
     struct coir_task *task = wait->task;
     struct cr_worker *worker = cr_load_rlx(&task->worker);
     if (worker) {
-        task->deadline = deadline;
-        if (deadline < task->heap_key)
-            cr_timers_arm(&worker->timers, task);
-        cr_context_leave(&task->context, &worker->loop);
-        task->deadline = COIR_NEVER;
+        if (cr_likely(!stop_before_sleep(wait))) {
+            task->deadline = deadline;
+            if (deadline < task->heap_key)
+                cr_timers_arm(&worker->timers, task);
+            cr_context_leave(&task->context, &worker->loop);
+            task->deadline = COIR_NEVER;
+        }
     } else {
         park_thread(wait, deadline);
     }

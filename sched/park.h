@@ -28,7 +28,8 @@ struct cr_wait {
     uint64_t epoch;
     /* Owner only: ends the wait with why. NULL: claims it and makes the task ready. */
     void (*interrupt)(struct cr_wait *wait, int why);
-    const CR_ATOMIC(uintptr_t) *closed; /* a word that says so by the bit closed_bit: the wait ends with -EPIPE; or NULL */
+    const CR_ATOMIC(uintptr_t) *
+        closed; /* a word that says so by the bit closed_bit: the wait ends with -EPIPE; or NULL */
     uintptr_t closed_bit;
     CR_ATOMIC(bool) linked; /* set and cleared under the guard; clearing is the last that a waker does to a wait */
 } __attribute__((aligned(16)));
@@ -121,7 +122,8 @@ static inline uintptr_t
 cr_guard_take(CR_ATOMIC(uintptr_t) * word)
 {
     uintptr_t old = cr_load_rlx(word) & ~(uintptr_t)CR_GUARD;
-    for (uint32_t round = 0; !cr_cas_acq(word, &old, old | CR_GUARD); round++) { /* pairs with release and with fast paths */
+    for (uint32_t round = 0; !cr_cas_acq(word, &old, old | CR_GUARD);
+         round++) { /* pairs with release and with fast paths */
         if (old & CR_GUARD) {
             cr_guard_spin(round);
             old = cr_load_rlx(word);

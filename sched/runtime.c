@@ -100,7 +100,8 @@ resolve(struct coir_runtime_options *options)
         int processors = cr_world.processors();
         options->workers = from_environment("COIR_WORKERS", processors < CR_WORKERS ? processors : CR_WORKERS);
         if (options->workers < 0)
-            return cr_fail(-EINVAL, "COIR_WORKERS=%s is not a number from 1 to 64", cr_world.environment("COIR_WORKERS"));
+            return cr_fail(-EINVAL, "COIR_WORKERS=%s is not a number from 1 to 64",
+                           cr_world.environment("COIR_WORKERS"));
     }
     if (options->workers < 1 || options->workers > CR_WORKERS)
         return cr_fail(-EINVAL, "%d workers: it must be 1 to 64, or 0 for one for each CPU", options->workers);
@@ -111,7 +112,8 @@ resolve(struct coir_runtime_options *options)
     if (!options->stack_size)
         options->stack_size = STACK_SIZE;
     if (cr_stack_stride_ok(options->stack_size))
-        return cr_fail(-EINVAL, "stack_size %zu: it must be a power of two from 65536 to 67108864", options->stack_size);
+        return cr_fail(-EINVAL, "stack_size %zu: it must be a power of two from 65536 to 67108864",
+                       options->stack_size);
     if (options->task_limit > (1 << CR_SLOT_BITS) - 1)
         return cr_fail(-EINVAL, "task_limit %zu: it may be at most 16777215", options->task_limit);
     return 0;
@@ -169,6 +171,7 @@ make(const struct coir_runtime_options *wanted, struct coir_runtime **made)
     runtime->options.name = runtime->name;
     runtime->options.backend = cr_backend_find(options.backend)->name;
     runtime->count = (unsigned)options.workers;
+    runtime->processors = cr_world.processors();
     cr_log_find_sink = find_sink;
     for (; count < runtime->count; count++) {
         error = cr_worker_init(&runtime->workers[count], runtime, count);

@@ -10,12 +10,13 @@ struct coir_runtime {
     struct coir_runtime_options options; /* as resolved; strings are ours */
     char name[CR_NAME];
     unsigned count; /* of workers */
+    int processors; /* that they may use */
 
     CR_ATOMIC(uint64_t) idle __attribute__((aligned(64))); /* a bit for each worker that sleeps or is about to */
-    CR_ATOMIC(uint32_t) searching;                          /* one worker at a time is woken for newborns */
-    CR_ATOMIC(uint32_t) state;                              /* enum below; only grows */
-    CR_ATOMIC(uint32_t) live;                               /* tasks, if there is a limit */
-    CR_ATOMIC(uint64_t) outside_started;                    /* tasks that threads without a worker have begun */
+    CR_ATOMIC(uint32_t) searching;                         /* one worker at a time is woken for newborns */
+    CR_ATOMIC(uint32_t) state;                             /* enum below; only grows */
+    CR_ATOMIC(uint32_t) live;                              /* tasks, if there is a limit */
+    CR_ATOMIC(uint64_t) outside_started;                   /* tasks that threads without a worker have begun */
     CR_ATOMIC(uint64_t) outside_daemons;
 
     CR_ATOMIC(uintptr_t) left_word; /* guard; how many workers' threads have left their loops, times CR_ONE_LEFT */
@@ -28,10 +29,10 @@ struct coir_runtime {
 };
 
 enum {
-    CR_RUNTIME_OPEN,      /* until it is told to stop; coir_run's until its first task has ended */
-    CR_RUNTIME_ENDING,    /* ends when no task but daemons is left */
-    CR_RUNTIME_STOPPING,  /* all tasks are canceled; ends when none is left */
-    CR_RUNTIME_DONE       /* workers leave their loops */
+    CR_RUNTIME_OPEN,     /* until it is told to stop; coir_run's until its first task has ended */
+    CR_RUNTIME_ENDING,   /* ends when no task but daemons is left */
+    CR_RUNTIME_STOPPING, /* all tasks are canceled; ends when none is left */
+    CR_RUNTIME_DONE      /* workers leave their loops */
 };
 enum { CR_ONE_LEFT = 2 };
 

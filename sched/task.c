@@ -26,12 +26,12 @@ _Static_assert(sizeof(struct coir_task) == 256, "task blocks are small");
 
 struct slab {
     struct coir_task *blocks;
-    struct coir_task *free;    /* those in the depot, through scope */
+    struct coir_task *free; /* those in the depot, through scope */
     uint32_t free_count;
-    uint32_t fresh;            /* blocks from here on have never been used since the pages are new */
+    uint32_t fresh;             /* blocks from here on have never been used since the pages are new */
     uint64_t generation, epoch; /* where fresh blocks begin */
-    struct slab *next;         /* among the slabs with something to give */
-    uint32_t number;           /* in slabs */
+    struct slab *next;          /* among the slabs with something to give */
+    uint32_t number;            /* in slabs */
     bool listed;
 };
 

@@ -30,8 +30,8 @@ struct cr_wait;
 struct cr_locals;
 struct coir_runtime;
 
-enum { CR_RUNNING, CR_WAITING, CR_CLAIMED };                   /* states of the claim word */
-enum { CR_CLAIM_STATE = 3, CR_CLAIM_SHIFT = 16 };              /* epoch:48, 14 bits kept for walkers, state:2 */
+enum { CR_RUNNING, CR_WAITING, CR_CLAIMED };      /* states of the claim word */
+enum { CR_CLAIM_STATE = 3, CR_CLAIM_SHIFT = 16 }; /* epoch:48, 14 bits kept for walkers, state:2 */
 enum { CR_ENDED = 1, CR_RELEASED = 2, CR_NOTED = 4, CR_TELLING = 8, CR_LIFE_FLAGS = 15 };
 enum { CR_TASK_THREAD = 1, CR_TASK_DAEMON = 2, CR_TASK_OVER = 4, CR_TASK_PLACED = 8 }; /* task->flags */
 enum { CR_NAME = 32 };
@@ -43,7 +43,7 @@ enum cr_note_kind { CR_NOTE_READY, CR_NOTE_LOOK, CR_NOTE_NEWBORN, CR_NOTE_NUDGE,
 struct coir_task {
     /* All that a turn through the run queue touches, and whoever wakes: one cache line. */
     CR_ATOMIC(uint64_t) claim;
-    struct cr_note ready; /* link in a run queue or inbox; belongs to the winner of the claim */
+    struct cr_note ready;                 /* link in a run queue or inbox; belongs to the winner of the claim */
     CR_ATOMIC(struct cr_worker *) worker; /* set once, at first run; NULL: plain thread, newborn, or ended */
     struct cr_context context;            /* owner only */
     int32_t result;               /* of the wait; written by the winner before it pushes. At the end: the task's */

@@ -14,11 +14,11 @@ struct cr_timer {
 };
 
 struct cr_timers {
-    struct cr_timer *heap; /* four children a node; heap[0] is the earliest */
+    struct cr_timer *heap;       /* four children a node; heap[0] is the earliest */
     uint32_t count, room, bound; /* entries; allocated; tasks that may need one */
 };
 
-int cr_timers_bind(struct cr_timers *timers); /* one more task; -ENOMEM */
+int cr_timers_bind(struct cr_timers *timers);                            /* one more task; -ENOMEM */
 void cr_timers_unbind(struct cr_timers *timers, struct coir_task *task); /* it has ended */
 void cr_timers_fini(struct cr_timers *timers);
 void cr_timers_arm(struct cr_timers *timers, struct coir_task *task); /* by task->deadline, earlier than its entry */

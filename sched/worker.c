@@ -14,11 +14,11 @@
 #include "sched/runtime.h"
 
 enum {
-    TURNS = 64,             /* between two looks */
-    NEWBORN_FIRST = 16,     /* turns */
-    SPIN = 10000,           /* ns: at most so long before sleeping, */
-    QUICK_SLEEPS = 2,       /* if so many sleeps were ended by a note within that time */
-    BLOCKS_KEPT = 64        /* free task blocks of an idle worker */
+    TURNS = 64,         /* between two looks */
+    NEWBORN_FIRST = 16, /* turns */
+    SPIN = 10000,       /* ns: at most so long before sleeping, */
+    QUICK_SLEEPS = 2,   /* if so many sleeps were ended by a note within that time */
+    BLOCKS_KEPT = 64    /* free task blocks of an idle worker */
 };
 
 void
@@ -82,7 +82,7 @@ note_stop(struct cr_worker *worker, struct cr_note *note)
 }
 
 static void (*const note_handlers[])(struct cr_worker *worker, struct cr_note *note) = {
-    [CR_NOTE_READY] = note_ready,     [CR_NOTE_LOOK] = note_look, [CR_NOTE_NEWBORN] = note_newborn,
+    [CR_NOTE_READY] = note_ready, [CR_NOTE_LOOK] = note_look, [CR_NOTE_NEWBORN] = note_newborn,
     [CR_NOTE_NUDGE] = note_nudge, [CR_NOTE_STOP] = note_stop,
 };
 
@@ -159,7 +159,7 @@ static bool
 spin_for_note(struct cr_worker *worker)
 {
     coir_time end;
-    if (worker->quick_sleeps < QUICK_SLEEPS || worker->runtime->count < 2 || cr_world.processors() < 2)
+    if (worker->quick_sleeps < QUICK_SLEEPS || worker->runtime->count < 2 || worker->runtime->processors < 2)
         return false;
     for (end = cr_now() + SPIN; cr_now() < end;)
         for (int i = 0; i < 16; i++, cr_relax())
@@ -190,8 +190,8 @@ sleep_until_something(struct cr_worker *worker)
         before = worker->runtime->count > 1 ? cr_now() : 0;
         reap(worker, until);
         cr_inbox_wake_up(&worker->inbox);
-        if (before && cr_now() - before < SPIN && cr_load_rlx(&worker->inbox.head))
-            worker->quick_sleeps++;
+        worker->quick_sleeps =
+            before && cr_now() - before < SPIN && cr_load_rlx(&worker->inbox.head) ? worker->quick_sleeps + 1 : 0;
         cr_monitor_wake(runtime);
     }
     (void)cr_and_sc(&runtime->idle, ~bit);
@@ -315,7 +315,8 @@ void
 cr_worker_run(struct cr_worker *worker)
 {
     struct cr_here before = cr_here;
-    void *bottom = NULL, *fault_stack = worker->runtime->options.no_overflow_report ? NULL : cr_world.fault_stack_open();
+    void *bottom = NULL,
+         *fault_stack = worker->runtime->options.no_overflow_report ? NULL : cr_world.fault_stack_open();
     size_t size = 0;
     (void)cr_world.thread_bounds(&bottom, &size);
     cr_context_init_loop(&worker->loop, bottom, size);

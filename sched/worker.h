@@ -21,9 +21,9 @@ struct cr_worker {
     /* Owner only. */
     struct cr_context loop;
     CR_ATOMIC(struct coir_task *) current; /* the fiber that runs; NULL. The monitor looks at it */
-    struct cr_note *ready, **ready_end; /* the run queue, through coir_task.ready */
-    int32_t turns;  /* until a newborn goes first */
-    uint32_t ticks; /* how often that has been; every fourth time inbox, timers and backend are looked at */
+    struct cr_note *ready, **ready_end;    /* the run queue, through coir_task.ready */
+    int32_t turns;                         /* until a newborn goes first */
+    uint32_t ticks;       /* how often that has been; every fourth time inbox, timers and backend are looked at */
     uint32_t tasks_bound; /* fibers that have a stack here */
     bool once;            /* cr_step: come back after one fiber */
     bool searching;       /* this worker was woken to find work and has not found any yet */
@@ -40,14 +40,14 @@ struct cr_worker {
     uint32_t quick_sleeps; /* how many sleeps in a row were ended by a note at once */
 
     /* Written by the owner, read by others. */
-    CR_ATOMIC(uint64_t) started __attribute__((aligned(64)));  /* tasks that count (no daemons), begun by coir_go here */
-    CR_ATOMIC(uint64_t) ended;                                 /* and ended here */
+    CR_ATOMIC(uint64_t) started __attribute__((aligned(64))); /* tasks that count (no daemons), begun by coir_go here */
+    CR_ATOMIC(uint64_t) ended;                                /* and ended here */
     CR_ATOMIC(uint64_t) daemons_started, daemons_ended;
     CR_ATOMIC(uint64_t) slices; /* fibers entered so far: a clock for the monitor */
     CR_ATOMIC(uint32_t) load;   /* tasks bound or on their way: for placement */
 
     /* Written by others. */
-    CR_ATOMIC(uint32_t) overdue __attribute__((aligned(64))); /* by the monitor: look at the world before the next fiber */
+    CR_ATOMIC(uint32_t) overdue __attribute__((aligned(64))); /* by the monitor: look around first */
     CR_ATOMIC(uint32_t) nudged, stop_posted;                  /* its nudge and stop notes are queued */
     struct cr_note nudge, stop;
     struct cr_inbox inbox __attribute__((aligned(64)));
@@ -83,7 +83,8 @@ bool cr_newborns_anywhere(struct coir_runtime *runtime);
 void cr_nudge(struct coir_runtime *runtime); /* wakes one idle worker to look for newborns */
 
 /* sched/finish.c: what happens to a task at its beginning and its end on a worker. */
-int cr_task_bind(struct cr_worker *worker, struct coir_task *task); /* gives a newborn its stack; < 0: it has ended so */
+/* Gives a newborn its stack; < 0: it has ended so. */
+int cr_task_bind(struct cr_worker *worker, struct coir_task *task);
 void cr_task_over(struct cr_worker *worker, struct coir_task *task);
 void cr_task_noticed(struct cr_worker *worker, struct coir_task *task); /* its look note has come */
 

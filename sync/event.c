@@ -5,8 +5,7 @@
 
 enum { SET = 2, WAITERS = 4 };
 
-static CR_ATOMIC(uintptr_t) *
-word_of(struct coir_event *event)
+static CR_ATOMIC(uintptr_t) * word_of(struct coir_event *event)
 {
     return &event->words[0];
 }

@@ -5,8 +5,7 @@
 
 enum { WAITERS = 2 };
 
-static CR_ATOMIC(uintptr_t) *
-word_of(struct coir_semaphore *semaphore)
+static CR_ATOMIC(uintptr_t) * word_of(struct coir_semaphore *semaphore)
 {
     return &semaphore->words[0];
 }
