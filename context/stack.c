@@ -10,7 +10,6 @@
 #include "context/stack.h"
 #include "base/atomic.h"
 #include "base/check.h"
-#include "base/memory.h"
 #include "base/world.h"
 
 #include <errno.h>
@@ -18,12 +17,13 @@
 
 enum {
     SLAB = 64 << 20,  /* bytes */
-    MOST = 1024,      /* stacks of a slab */
+    MOST = 1023,      /* stacks of a slab */
     GUARD = 64 << 10, /* bytes: larger frames than this jump it; a quarter of small strides */
     BATCH = 64,       /* guards set at once */
     COLOURS = 24,     /* staggering of tops: over 3 KiB, so the frames of a parked fiber still fit its one page */
     COLOUR = 128,     /* bytes */
     KEEP = 16,        /* free stacks kept warm whatever the peak was */
+    BOOKS = 4096,     /* bytes behind the stacks of a slab, in place of its last one: struct cr_slab goes with it */
     NONE = 0xffff
 };
 
@@ -38,6 +38,8 @@ struct cr_slab {
     uint8_t warm[MOST]; /* its pages may be present */
 };
 
+_Static_assert(sizeof(struct cr_slab) <= BOOKS, "a slab's books have their room");
+
 static CR_ATOMIC(uint32_t) no_guard_install; /* this kernel refused once */
 static CR_ATOMIC(uint32_t) protected_stacks; /* in the whole process */
 
@@ -51,9 +53,7 @@ void
 cr_stacks_init(struct cr_stacks *stacks, size_t stride)
 {
     *stacks = (struct cr_stacks){.stride = stride, .guard = stride / 4 < GUARD ? stride / 4 : GUARD};
-    stacks->per_slab = (uint32_t)(SLAB / stride);
-    if (stacks->per_slab > MOST)
-        stacks->per_slab = MOST;
+    stacks->per_slab = SLAB / stride > 1 ? (uint32_t)(SLAB / stride) - 1 : 1;
     stacks->trim_at = COIR_NEVER;
     cr_list_init(&stacks->slabs);
 }
@@ -61,7 +61,7 @@ cr_stacks_init(struct cr_stacks *stacks, size_t stride)
 static size_t
 slab_bytes(const struct cr_stacks *stacks)
 {
-    return stacks->per_slab * stacks->stride;
+    return (stacks->per_slab + 1) * stacks->stride;
 }
 
 static void
@@ -73,7 +73,6 @@ free_slab(struct cr_stacks *stacks, struct cr_slab *slab)
     if (cr_load_rlx(&no_guard_install))
         (void)cr_sub_ar(&protected_stacks, slab->prepared);
     cr_world.unmap(slab->base, slab_bytes(stacks));
-    cr_free(slab);
 }
 
 void
@@ -87,16 +86,13 @@ cr_stacks_fini(struct cr_stacks *stacks)
 static struct cr_slab *
 new_slab(struct cr_stacks *stacks, const char **why)
 {
-    struct cr_slab *slab = cr_alloc(sizeof *slab);
-    *why = "no memory for stacks";
-    if (!slab)
+    char *base = cr_world.map(slab_bytes(stacks));
+    struct cr_slab *slab;
+    *why = "no address space for stacks: see ulimit -v and vm.overcommit_memory";
+    if (!base)
         return NULL;
-    slab->base = cr_world.map(slab_bytes(stacks));
-    if (!slab->base) {
-        *why = "no address space for stacks: see ulimit -v and vm.overcommit_memory";
-        cr_free(slab);
-        return NULL;
-    }
+    slab = (struct cr_slab *)(void *)(base + stacks->per_slab * stacks->stride);
+    slab->base = base;
     slab->prepared = slab->used = slab->hot = 0;
     slab->free = NONE;
     cr_list_append(stacks->slabs.next, &slab->link); /* before the first: at the front */
