@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -60,6 +61,24 @@ try_read(struct cr_op *op)
     return CR_FAIL(CR_FAULT_RECEIVE) ? -EIO : result(read(op->fd, op->data, at_most_int(op->length)));
 }
 
+/* write(2) to a pipe has no MSG_NOSIGNAL: SIGPIPE is kept from this thread meanwhile, and taken away if it came by us. */
+static int
+write_without_signal(int fd, const void *bytes, size_t length)
+{
+    struct timespec now = {0, 0};
+    sigset_t pipe, before, pending;
+    int answer;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    sigpending(&pending);
+    pthread_sigmask(SIG_BLOCK, &pipe, &before);
+    answer = result(write(fd, bytes, length));
+    if (answer == -EPIPE && !sigismember(&pending, SIGPIPE))
+        (void)sigtimedwait(&pipe, NULL, &now);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return answer;
+}
+
 static int
 try_write(struct cr_op *op)
 {
@@ -69,7 +88,7 @@ try_write(struct cr_op *op)
         return error;
     if (!op->is_file && length > PIPE_BUF)
         length = PIPE_BUF;
-    return CR_FAIL(CR_FAULT_SEND) ? -EIO : result(write(op->fd, op->parts->iov_base, length));
+    return CR_FAIL(CR_FAULT_SEND) ? -EIO : write_without_signal(op->fd, op->parts->iov_base, length);
 }
 
 /* The listener is coir's own and non-blocking. What an accept can answer for a connection that died in the queue

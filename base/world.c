@@ -389,11 +389,11 @@ real_kind(int fd, enum cr_file_kind *kind)
     struct stat status;
     if (fstat(fd, &status))
         return -errno;
-    *kind = S_ISSOCK(status.st_mode)                ? CR_KIND_SOCKET
-            : S_ISFIFO(status.st_mode)              ? CR_KIND_PIPE
-            : S_ISREG(status.st_mode)               ? CR_KIND_FILE
-            : S_ISCHR(status.st_mode) && isatty(fd) ? CR_KIND_TERMINAL
-                                                    : CR_KIND_OTHER;
+    *kind = S_ISSOCK(status.st_mode)                             ? CR_KIND_SOCKET
+            : S_ISFIFO(status.st_mode)                           ? CR_KIND_PIPE
+            : S_ISREG(status.st_mode)                            ? CR_KIND_FILE
+            : S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode) ? CR_KIND_DEVICE
+                                                                 : CR_KIND_OTHER;
     return 0;
 }
 

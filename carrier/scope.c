@@ -310,8 +310,12 @@ void
 coir_scope_fini(struct coir_scope *public)
 {
     struct scope *scope = of(public);
+    bool waited;
     check_owner(scope, "coir_scope_fini");
-    if (!(scope->flags & WAITED)) {
+    lock(scope);
+    waited = scope->flags & WAITED;
+    unlock(scope);
+    if (!waited) {
         owner_leaves(scope);
         coir_scope_cancel(public);
         (void)wait_for_tasks(scope, COIR_NEVER, true);

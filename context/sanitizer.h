@@ -12,6 +12,7 @@
 
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
+#include <sanitizer/lsan_interface.h>
 
 struct cr_sanitizer_stack {
     void *fake;
@@ -57,6 +58,13 @@ cr_sanitizer_arrive(struct cr_sanitizer_stack *self)
     __sanitizer_finish_switch_fiber(self->fake, NULL, NULL);
 }
 
+/* Pointers in this memory keep what they point to from being a leak. */
+static inline void
+cr_sanitizer_root(const void *memory, size_t size)
+{
+    __lsan_register_root_region(memory, size);
+}
+
 #elif defined(CR_TSAN)
 
 #include <sanitizer/tsan_interface.h>
@@ -94,6 +102,7 @@ cr_sanitizer_leave(struct cr_sanitizer_stack *from, const struct cr_sanitizer_st
 }
 
 #define cr_sanitizer_end cr_sanitizer_leave
+#define cr_sanitizer_root(memory, size) ((void)(memory), (void)(size))
 
 static inline void
 cr_sanitizer_arrive(struct cr_sanitizer_stack *self)
@@ -113,6 +122,7 @@ struct cr_sanitizer_stack {
 #define cr_sanitizer_leave(from, to) ((void)(from), (void)(to))
 #define cr_sanitizer_end cr_sanitizer_leave
 #define cr_sanitizer_arrive(self) ((void)(self))
+#define cr_sanitizer_root(memory, size) ((void)(memory), (void)(size))
 
 #endif
 

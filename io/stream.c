@@ -25,6 +25,7 @@
 #include <string.h>
 
 enum { FIRST_ROOM = 2048, FULL_ROOM = 16384, PARTS = 64 };
+enum { AT_END = 1 }; /* as an answer of skip_rest and begin_reading */
 
 struct coir_stream {
     int fd;
@@ -96,6 +97,8 @@ coir_stream_from(int fd, struct coir_stream **stream)
         error = cr_world.kind(fd, &kind);
     if (error)
         return error;
+    if (kind == CR_KIND_OTHER)
+        return cr_fail(-EINVAL, "coir_stream_from: descriptor %d is nothing bytes come through", fd);
     if (kind == CR_KIND_SOCKET) {
         (void)cr_world.get_option(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size);
         (void)cr_world.get_option(fd, SOL_SOCKET, SO_DOMAIN, &family, &size);
@@ -243,16 +246,42 @@ refill(struct coir_stream *stream, size_t wanted, coir_time deadline)
     return count;
 }
 
-static int
+/* Drops the rest of a line that was too long: 0 when its end has been passed, AT_END, or a failure. */
+static ssize_t
+skip_rest(struct coir_stream *stream, coir_time deadline)
+{
+    for (;;) {
+        const char *at = stream->bytes ? stream->bytes + stream->begin : NULL;
+        const char *feed = buffered(stream) ? memchr(at, '\n', buffered(stream)) : NULL;
+        ssize_t count;
+        if (feed) {
+            stream->begin += (size_t)(feed - at) + 1;
+            stream->skipping = false;
+            return 0;
+        }
+        stream->begin = stream->end = 0;
+        count = refill(stream, FIRST_ROOM, deadline);
+        if (count <= 0)
+            return count ? count : AT_END;
+    }
+}
+
+/* Takes the turn: 0, AT_END, or a failure; then the turn is not taken. */
+static ssize_t
 begin_reading(struct coir_stream *stream, struct coir_task *self, coir_time deadline)
 {
-    int error = cr_enter(self, deadline);
-    if (error)
-        return error;
-    error = cr_lock_take(&stream->in, self, deadline, CR_LOCK_CANCELABLE);
-    if (error == -EDEADLK)
+    ssize_t result = cr_enter(self, deadline);
+    if (result)
+        return result;
+    result = cr_lock_take(&stream->in, self, deadline, CR_LOCK_CANCELABLE);
+    if (result == -EDEADLK)
         cr_misuse("a stream is read by a task that is reading it: a destroy function or signal handler must not");
-    return error;
+    if (result || cr_likely(!stream->skipping))
+        return result;
+    result = skip_rest(stream, deadline);
+    if (result)
+        cr_lock_give(&stream->in, self);
+    return result;
 }
 
 ssize_t
@@ -261,7 +290,7 @@ coir_stream_read(struct coir_stream *stream, void *bytes, size_t size, coir_time
     struct coir_task *self = cr_task_self();
     ssize_t result = begin_reading(stream, self, deadline);
     if (result)
-        return result;
+        return result == AT_END ? 0 : result;
     if (size)
         result = buffered(stream) ? (ssize_t)take(stream, bytes, size) : fetch(stream, bytes, size, deadline);
     cr_lock_give(&stream->in, self);
@@ -303,32 +332,12 @@ coir_stream_read_full(struct coir_stream *stream, void *bytes, size_t size, coir
     struct coir_task *self = cr_task_self();
     ssize_t result = begin_reading(stream, self, deadline);
     if (result)
-        return result;
+        return result == AT_END ? 0 : result;
     if (size)
         result =
             size > FULL_ROOM ? read_large(stream, bytes, size, deadline) : read_small(stream, bytes, size, deadline);
     cr_lock_give(&stream->in, self);
     return result;
-}
-
-/* Drops the rest of a line that was too long: 0 when its end has been passed. */
-static ssize_t
-skip_rest(struct coir_stream *stream, coir_time deadline)
-{
-    for (;;) {
-        const char *at = stream->bytes ? stream->bytes + stream->begin : NULL;
-        const char *feed = buffered(stream) ? memchr(at, '\n', buffered(stream)) : NULL;
-        ssize_t count;
-        if (feed) {
-            stream->begin += (size_t)(feed - at) + 1;
-            stream->skipping = false;
-            return 0;
-        }
-        stream->begin = stream->end = 0;
-        count = refill(stream, FIRST_ROOM, deadline);
-        if (count <= 0)
-            return count ? count : -EPIPE;
-    }
 }
 
 /* A whole line of length bytes lies at the beginning of the buffer, followed by feed bytes of line end. */
@@ -354,9 +363,7 @@ static ssize_t
 read_line(struct coir_stream *stream, char *line, size_t size, coir_time deadline)
 {
     size_t seen = 0;
-    ssize_t count = stream->skipping ? skip_rest(stream, deadline) : 0;
-    if (count)
-        return count;
+    ssize_t count;
     for (;;) {
         const char *at = stream->bytes ? stream->bytes + stream->begin : NULL;
         const char *feed = buffered(stream) > seen ? memchr(at + seen, '\n', buffered(stream) - seen) : NULL;
@@ -382,7 +389,7 @@ coir_stream_read_line(struct coir_stream *stream, char *line, size_t size, coir_
     struct coir_task *self = cr_task_self();
     ssize_t result = begin_reading(stream, self, deadline);
     if (result)
-        return result;
+        return result == AT_END ? -EPIPE : result;
     result = size ? read_line(stream, line, size, deadline) : -EINVAL;
     cr_lock_give(&stream->in, self);
     return result;

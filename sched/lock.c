@@ -64,6 +64,9 @@ cr_lock_wait(struct cr_lock *lock, struct coir_task *self, coir_time deadline, e
             cr_guard_release(&lock->word, seen);
             return result;
         }
+        /* Before the wait begins: from then on a plain thread's can be claimed by a canceler. */
+        if (manner == CR_LOCK_DEAF)
+            cr_store_rlx(&self->shield, cr_load_rlx(&self->shield) + 1);
         cr_wait_begin(wait, self);
         if (again) {
             cr_waiters_prepend(&lock->first, wait);
@@ -71,8 +74,6 @@ cr_lock_wait(struct cr_lock *lock, struct coir_task *self, coir_time deadline, e
             waiting.since = cr_now();
             cr_waiters_append(&lock->first, wait);
         }
-        if (manner == CR_LOCK_DEAF)
-            cr_store_rlx(&self->shield, cr_load_rlx(&self->shield) + 1);
         cr_guard_release(&lock->word, seen | CR_LOCK_WAITERS);
         result = cr_park(wait, deadline);
         if (manner == CR_LOCK_DEAF)

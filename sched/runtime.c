@@ -249,7 +249,8 @@ static void
 first_ended(struct coir_task *task)
 {
     task->runtime->result = task->result;
-    cr_detail_move(task, task->scope);
+    if (task->result < 0)
+        cr_detail_move(task, task->scope);
     cr_runtime_advance(task->runtime, CR_RUNTIME_ENDING);
 }
 

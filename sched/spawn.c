@@ -131,7 +131,7 @@ apply(struct coir_task *task, const struct coir_task_options *options)
     if (options->name)
         snprintf(task->name, sizeof task->name, "%s", options->name);
     if (options->daemon)
-        task->flags |= CR_TASK_DAEMON;
+        cr_store_rlx(&task->flags, task->flags | CR_TASK_DAEMON);
     return 0;
 }
 
@@ -152,7 +152,7 @@ dispatch(struct coir_runtime *runtime, struct coir_task *task)
 {
     struct cr_worker *worker = less_loaded(runtime);
     (void)cr_add_rlx(&worker->load, 1);
-    task->flags |= CR_TASK_PLACED;
+    cr_store_rlx(&task->flags, task->flags | CR_TASK_PLACED);
     task->ready.kind = CR_NOTE_NEWBORN;
     cr_worker_post(worker, &task->ready);
 }

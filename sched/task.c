@@ -73,6 +73,7 @@ add_slab(void)
         cr_free(slab);
         return false;
     }
+    cr_sanitizer_root(slab->blocks, PER_SLAB * sizeof *slab->blocks);
     slab->epoch = slab->generation = 1;
     slab->number = slab_count;
     cr_store_rel(&slabs[slab_count], slab); /* pairs with cr_task_each */
@@ -190,7 +191,7 @@ cr_task_new(struct cr_task_cache *cache)
     cr_store_rlx(&task->canceled, 0);
     cr_store_rlx(&task->shield, 0);
     task->result = 0;
-    task->flags = 0;
+    cr_store_rlx(&task->flags, 0);
     task->wait = NULL;
     task->on_end = NULL;
     task->stack.slab = NULL;
@@ -273,7 +274,7 @@ cr_task_attach(void)
     struct coir_task *task = cr_task_new(NULL);
     if (!task)
         cr_misuse("no memory for the calling thread's task");
-    task->flags = CR_TASK_THREAD;
+    cr_store_rlx(&task->flags, CR_TASK_THREAD);
     task->bell = -1;
     cr_here.task = task;
     (void)pthread_once(&leaving_once, make_key);

@@ -28,7 +28,8 @@ function skip(why) {
 
 async function loadPlaywright() {
   if (!existsSync(join(here, "node_modules/playwright-core"))) {
-    const npm = spawnSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: here, stdio: "inherit" });
+    const options = { cwd: here, stdio: "inherit" };
+    const npm = spawnSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], options);
     if (npm.error) skip("npm is not here");
     if (npm.status !== 0) throw new Error("npm could not install playwright-core");
   }
@@ -186,11 +187,13 @@ step("all see one order", async () => {
   };
   await Promise.all([talk(ann, "a"), talk(bob, "b"), ...Array.from({ length: 20 }, (_, i) => cid.tell(`c ${i}`))]);
   for (const page of [ann, bob]) {
-    for (const last of ["a 19", "b 19", "c 19"]) await page.locator(".text", { hasText: new RegExp(`^${last}$`) }).waitFor();
+    for (const last of ["a 19", "b 19", "c 19"]) {
+      await page.locator(".text", { hasText: new RegExp(`^${last}$`) }).waitFor();
+    }
   }
   const seen = await conversation(ann);
   const others = await conversation(bob);
-  assert.ok(seen.length > others.length - 1 && others.length >= 60);
+  assert.ok(seen.length >= 60 && others.length >= 60);
   assert.deepEqual(seen.slice(-60), others.slice(-60));
   const heard = seen.slice(-60).filter((line) => !line.startsWith("cid: "));
   for (const line of heard) await cid.hear(line); // the same, less his own
@@ -212,7 +215,8 @@ step("what is too long cannot be sent, and the counter says so", async () => {
 step("it scrolls by itself only at the end", async () => {
   for (let i = 0; i < 30; i++) cid.tell(`filling ${i}`);
   await sees(ann, ".text", "filling 29");
-  const distance = () => ann.locator("#messages").evaluate((list) => list.scrollHeight - list.scrollTop - list.clientHeight);
+  const distance = () =>
+    ann.locator("#messages").evaluate((list) => list.scrollHeight - list.scrollTop - list.clientHeight);
   assert.ok((await distance()) < 2);
   await ann.getByLabel("Message", { exact: true }).press("PageUp");
   await ann.waitForFunction(() => {

@@ -100,7 +100,8 @@ hear() {
 
 hear_like() {
     heard=
-    IFS= read -r -t "$patience" -u "${reading[$1]}" heard || fail "$1 should hear: $2; it heard nothing more, but: $heard"
+    IFS= read -r -t "$patience" -u "${reading[$1]}" heard ||
+        fail "$1 should hear: $2; it heard nothing more, but: $heard"
     # shellcheck disable=SC2053 # a pattern
     [[ $heard == $2 ]] || fail "$1 should hear: $2; it heard: $heard"
 }

@@ -12,7 +12,8 @@ get() {
     local expected=$1 status
     shift
     rm -f "$work/headers" "$work/body"
-    status=$(curl -sS -m "$patience" -D "$work/headers" -o "$work/body" -w '%{http_code}' "$@") || fail "curl $*: exit code $?"
+    status=$(curl -sS -m "$patience" -D "$work/headers" -o "$work/body" -w '%{http_code}' "$@") ||
+        fail "curl $*: exit code $?"
     [ "$status" = "$expected" ] || fail "curl $*: status $status, not $expected"
 }
 
@@ -65,7 +66,8 @@ get 431 "${many[@]}" "$url/"
 get 414 "$url/$(printf '%010000d' 0)"
 pass '413, 431, 414'
 
-connections=$(curl -sS -m "$patience" -o /dev/null -w '%{num_connects} ' "$url/" -o /dev/null "$url/style.css" -o /dev/null "$url/nothing")
+connections=$(curl -sS -m "$patience" -w '%{num_connects} ' -o /dev/null "$url/" -o /dev/null "$url/style.css" \
+    -o /dev/null "$url/nothing")
 [ "$connections" = '1 0 0 ' ] || fail "keep-alive: connections made: $connections"
 connections=$(curl -sS -m "$patience" -0 -o /dev/null -w '%{num_connects} ' "$url/" -o /dev/null "$url/")
 [ "$connections" = '1 1 ' ] || fail "HTTP/1.0: connections made: $connections"
