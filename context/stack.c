@@ -30,7 +30,8 @@ enum {
 struct cr_slab {
     struct cr_list link; /* in cr_stacks.slabs */
     char *base;
-    uint32_t prepared; /* stacks from 0 on that have their guard */
+    uint32_t prepared;  /* stacks from 0 on that have their guard */
+    uint32_t protected; /* of these, how many have a mapping of their own for it */
     uint32_t used;
     uint32_t hot;  /* free ones that have been used since their pages were given back */
     uint16_t free; /* head of the list of free prepared stacks; NONE */
@@ -70,8 +71,7 @@ free_slab(struct cr_stacks *stacks, struct cr_slab *slab)
     cr_list_remove(&slab->link);
     stacks->slab_count--;
     stacks->hot -= slab->hot;
-    if (cr_load_rlx(&no_guard_install))
-        (void)cr_sub_ar(&protected_stacks, slab->prepared);
+    (void)cr_sub_ar(&protected_stacks, slab->protected);
     cr_world.unmap(slab->base, slab_bytes(stacks));
 }
 
@@ -93,7 +93,7 @@ new_slab(struct cr_stacks *stacks, const char **why)
         return NULL;
     slab = (struct cr_slab *)(void *)(base + stacks->per_slab * stacks->stride);
     slab->base = base;
-    slab->prepared = slab->used = slab->hot = 0;
+    slab->prepared = slab->protected = slab->used = slab->hot = 0;
     slab->free = NONE;
     cr_list_append(stacks->slabs.next, &slab->link); /* before the first: at the front */
     stacks->slab_count++;
@@ -114,6 +114,7 @@ protect_each(struct cr_stacks *stacks, struct cr_slab *slab, uint32_t count, con
             *why = "no more guarded stacks: raise vm.max_map_count, or use Linux 6.13, which needs no mapping for them";
             return i ? (int)i : -ENOMEM;
         }
+        slab->protected ++;
     }
     return (int)count;
 }

@@ -29,7 +29,7 @@ first(void *arg)
         return -1;
     error = coir_go(reader, &ends[0], NULL, &task);
     if (!error) {
-        coir_yield(); /* the reader begins, and waits for its helper */
+        coir_yield();
         printf("the worker is free meanwhile\n");
         error = write(ends[1], "x", 1) == 1 ? coir_join(task, &result, coir_after(5 * COIR_SECOND)) : -1;
     }

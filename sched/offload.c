@@ -13,6 +13,7 @@ struct job {
     coir_function *function;
     void *arg;
     int result;
+    bool refused;        /* no thread could be had for it */
     struct cr_wait wait; /* the caller's */
 };
 
@@ -136,16 +137,44 @@ start_helper(struct cr_offload *offload)
     return error;
 }
 
-static void
-withdraw(struct cr_offload *offload, struct job *job)
+/* Under the guard, which it gives back: the last helper could not be started, so all that wait for one are refused. own is
+ * the caller's job: whether it was among them. */
+static bool
+refuse_all(struct cr_offload *offload, struct job *own)
 {
-    struct job **link = &offload->jobs;
-    while (*link && *link != job)
-        link = &(*link)->next;
-    if (*link)
-        *link = job->next;
-    for (offload->jobs_end = &offload->jobs; *offload->jobs_end;)
-        offload->jobs_end = &(*offload->jobs_end)->next;
+    struct job *job = offload->jobs, *next;
+    bool found = false;
+    offload->jobs = NULL;
+    offload->jobs_end = &offload->jobs;
+    cr_guard_release(&offload->word, 0);
+    for (; job; job = next) {
+        struct coir_task *caller = job->wait.task;
+        next = job->next;
+        found |= job == own;
+        if (job == own)
+            continue;
+        job->refused = true;
+        cr_always(cr_wait_claim(&job->wait, 0));
+        cr_unpark(caller);
+    }
+    return found;
+}
+
+/* After a helper could not be started: true if nobody will do the job, whose wait is then over. */
+static bool
+is_refused(struct cr_offload *offload, struct job *own)
+{
+    bool refused = false;
+    (void)cr_guard_take(&offload->word);
+    if (offload->helpers)
+        cr_guard_release(&offload->word, 0); /* one of them will do it, or fail and refuse it */
+    else
+        refused = refuse_all(offload, own);
+    if (refused)
+        cr_wait_abandon(&own->wait);
+    else
+        (void)cr_park(&own->wait, COIR_NEVER);
+    return refused || own->refused;
 }
 
 int
@@ -172,21 +201,12 @@ cr_offload(coir_function *function, void *arg)
     cr_guard_release(&offload->word, 0);
     if (helper)
         cr_unpark(helper);
-    if (start && start_helper(offload)) {
-        /* No thread: if others are there, one of them will do it. */
-        (void)cr_guard_take(&offload->word);
-        if (!offload->helpers && offload->jobs) {
-            withdraw(offload, &job);
-            cr_guard_release(&offload->word, 0);
-            cr_wait_abandon(&job.wait);
-            cr_store_rlx(&self->shield, cr_load_rlx(&self->shield) - 1);
-            return cr_fail(-EAGAIN, "no helper thread can be started: see ulimit -u");
-        }
-        cr_guard_release(&offload->word, 0);
-    }
-    (void)cr_park(&job.wait, COIR_NEVER);
+    if (start && start_helper(offload))
+        job.refused = is_refused(offload, &job);
+    else
+        (void)cr_park(&job.wait, COIR_NEVER);
     cr_store_rlx(&self->shield, cr_load_rlx(&self->shield) - 1);
-    return job.result;
+    return job.refused ? cr_fail(-EAGAIN, "no helper thread can be started: see ulimit -u") : job.result;
 }
 
 void

@@ -159,9 +159,8 @@ struct stream {
 static void
 add_length(struct stream *stream, uint8_t mask_bit, uint64_t length, enum oddity oddity)
 {
-    size_t more = oddity == LONG16 || (length > 125 && length < 65536)      ? 2
-                  : oddity == LONG64 || oddity == HUGE64 || length >= 65536 ? 8
-                                                                            : 0;
+    bool is_long = oddity == LONG64 || oddity == HUGE64 || length >= 65536;
+    size_t more = is_long ? 8 : oddity == LONG16 || length > 125 ? 2 : 0;
     stream->bytes[stream->size++] = (uint8_t)(mask_bit | (more == 0 ? length : more == 2 ? 126 : 127));
     if (oddity == HUGE64)
         length |= UINT64_C(1) << 63;

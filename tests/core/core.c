@@ -1,0 +1,213 @@
+/* core.c: see core.h. Actors that are threads are joined by an event first, so that a director who is a fiber does not
+ * keep its worker. Whether somebody waits is read from the claim word of its block (sched/task.h): the one thing here
+ * that is not public. */
+#include "core.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sched/task.h"
+
+static enum core_cast cast_now;
+static unsigned started;
+
+void
+core_must_be(long long value, long long wanted, const char *text, const char *wanted_text, int line)
+{
+    if (value != wanted)
+        ck_abort_msg("line %d: %s is %lld (%s), not %s", line, text, value,
+                     value < 0 && value > -4096 ? coir_error_text((int)value) : "", wanted_text);
+}
+
+enum core_cast
+core_cast(void)
+{
+    return cast_now;
+}
+
+void
+core_run(int workers, coir_function *function, void *arg)
+{
+    int result = coir_run(function, arg, &(struct coir_runtime_options){.workers = workers});
+    if (result)
+        ck_abort_msg("coir_run: %d, %s %s", result, coir_error_text(result), coir_error_detail());
+}
+
+void
+core_play(enum core_cast cast, coir_function *director, void *arg)
+{
+    static const int workers[CORE_CASTS] = {[CORE_ONE] = 1, [CORE_FOUR] = 4, [CORE_MIXED] = 2};
+    cast_now = cast;
+    if (cast != CORE_THREADS)
+        core_run(workers[cast], director, arg);
+    else
+        MUST_BE(director(arg), 0);
+}
+
+static int
+act(void *arg)
+{
+    struct core_actor *actor = arg;
+    actor->self = coir_self();
+    coir_event_set(&actor->begun);
+    actor->result = actor->function(actor->arg);
+    return 0;
+}
+
+static void *
+act_as_thread(void *arg)
+{
+    struct core_actor *actor = arg;
+    act(actor);
+    coir_event_set(&actor->done);
+    return NULL;
+}
+
+void
+core_start(struct core_actor *actor, coir_function *function, void *arg)
+{
+    bool is_thread = cast_now == CORE_THREADS || (cast_now == CORE_MIXED && started++ % 2);
+    *actor = (struct core_actor){.function = function, .arg = arg};
+    if (is_thread)
+        MUST_BE(pthread_create(&actor->thread, NULL, act_as_thread, actor), 0);
+    else if (cast_now == CORE_ONE)
+        MUST_BE(coir_go(act, actor, NULL, &actor->task), 0);
+    else
+        MUST_BE(coir_go_spread(act, actor, NULL, &actor->task), 0);
+}
+
+void
+core_start_all(struct core_actor *actors, size_t count, coir_function *function, void *arg)
+{
+    for (size_t i = 0; i < count; i++)
+        core_start(&actors[i], function, arg);
+}
+
+int
+core_end(struct core_actor *actor)
+{
+    COIR_SHIELD();
+    if (actor->task) {
+        MUST_BE(coir_join(actor->task, NULL, core_soon()), 0);
+    } else {
+        MUST_BE(coir_event_wait(&actor->done, core_soon()), 0);
+        MUST_BE(pthread_join(actor->thread, NULL), 0);
+    }
+    return actor->result;
+}
+
+void
+core_cancel(struct core_actor *actor)
+{
+    COIR_SHIELD();
+    MUST_BE(coir_event_wait(&actor->begun, core_soon()), 0);
+    coir_cancel(actor->self);
+}
+
+void
+core_await_parked(struct coir_task *task)
+{
+    coir_time end = core_soon();
+    while ((cr_load_acq(&task->claim) & CR_CLAIM_STATE) != CR_WAITING) {
+        MUST(coir_now() < end);
+        (void)coir_yield();
+    }
+}
+
+void
+core_await_waiting(struct core_actor *actor)
+{
+    MUST_BE(coir_event_wait(&actor->begun, core_soon()), 0);
+    core_await_parked(actor->self);
+}
+
+void
+core_must_die(coir_function *function, void *arg, int signal, const char *sentence)
+{
+    char said[4096] = "";
+    size_t size = 0;
+    ssize_t count;
+    int ends[2], status;
+    pid_t child;
+    MUST_BE(pipe(ends), 0);
+    child = fork();
+    MUST(child >= 0);
+    if (!child) {
+        dup2(ends[1], STDERR_FILENO);
+        (void)function(arg);
+        _exit(99);
+    }
+    close(ends[1]);
+    while (size < sizeof said - 1 && (count = read(ends[0], said + size, sizeof said - 1 - size)) > 0)
+        size += (size_t)count;
+    close(ends[0]);
+    MUST_BE(waitpid(child, &status, 0), child);
+    if (!WIFSIGNALED(status) || WTERMSIG(status) != signal || !strstr(said, sentence))
+        ck_abort_msg("status %x, not by signal %d with '%s'; it said: %s", (unsigned)status, signal, sentence, said);
+}
+
+bool
+core_is_long(void)
+{
+    const char *text = getenv("COIR_TEST_LONG");
+    return text && *text && strcmp(text, "0") != 0;
+}
+
+long
+core_rounds(long many)
+{
+    return (CORE_TSAN ? many / 20 : CORE_ASAN ? many / 4 : many) * (core_is_long() ? 5 : 1);
+}
+
+long
+core_fibers(long many)
+{
+    const char *text = getenv("COIR_TEST_FIBERS");
+    long most = text ? atol(text) : CORE_TSAN ? 4000 : CORE_ASAN ? 20000 : many;
+    return many < most ? many : most;
+}
+
+int
+core_open_descriptors(void)
+{
+    DIR *folder = opendir("/proc/self/fd");
+    int count = -1; /* its own */
+    MUST(folder);
+    for (struct dirent *entry; (entry = readdir(folder));)
+        count += entry->d_name[0] != '.';
+    closedir(folder);
+    return count;
+}
+
+coir_time
+core_past(void)
+{
+    return coir_after(-COIR_SECOND);
+}
+
+coir_time
+core_soon(void)
+{
+    return coir_after(20 * COIR_SECOND);
+}
+
+int
+core_main(const char *name, void (*add)(TCase *cases))
+{
+    Suite *suite = suite_create(name);
+    TCase *cases = tcase_create(name);
+    SRunner *runner = srunner_create(suite);
+    int failures;
+    suite_add_tcase(suite, cases);
+    add(cases);
+    srunner_run_all(runner, CK_ENV);
+    failures = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failures != 0;
+}
