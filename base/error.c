@@ -37,6 +37,8 @@ coir_error_text(int result)
     }
     if (result > 0)
         return "success";
+    if (result < -COIR_KILLED)
+        return "unknown failure";
     for (size_t i = 0; i < sizeof own_words / sizeof own_words[0]; i++)
         if (own_words[i].error == -result)
             return own_words[i].text;

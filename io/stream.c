@@ -181,7 +181,8 @@ static size_t
 take(struct coir_stream *stream, void *bytes, size_t size)
 {
     size_t count = buffered(stream) < size ? buffered(stream) : size;
-    memcpy(bytes, stream->bytes + stream->begin, count);
+    if (count)
+        memcpy(bytes, stream->bytes + stream->begin, count);
     stream->begin += count;
     return count;
 }
@@ -192,7 +193,7 @@ make_room(struct coir_stream *stream, size_t wanted)
 {
     size_t room = stream->room ? stream->room : FIRST_ROOM;
     char *bytes;
-    if (stream->begin) {
+    if (stream->begin) { /* then there is a buffer */
         memmove(stream->bytes, stream->bytes + stream->begin, buffered(stream));
         stream->end -= stream->begin;
         stream->begin = 0;

@@ -73,7 +73,7 @@ COIR_EXPORT size_t coir_stack_used(void);
 
 /* A variable of which each task has its own value, not inherited. One static struct for each variable. */
 struct coir_local {
-    uintptr_t key; /* private */
+    uintptr_t key;                /* private */
     void (*destroy)(void *value); /* may be NULL; runs when a task with a value other than NULL ends; may wait */
 };
 /* clang-format off */

@@ -30,8 +30,8 @@ int cr_websocket_write(struct cr_websocket *websocket, enum cr_websocket_kind ki
 /* A ping; the pong shows in cr_websocket_heard. */
 int cr_websocket_ping(struct cr_websocket *websocket, coir_time deadline);
 
-/* When the last byte came from the client (the moment of the handshake at first). After -ETIMEDOUT of read: ping if it is
- * some time ago, give up if it is long ago. */
+/* When the last byte came from the client (the moment of the handshake at first). For the task that reads, after its
+ * -ETIMEDOUT: ping if it is some time ago, give up if it is long ago. */
 coir_time cr_websocket_heard(const struct cr_websocket *websocket);
 
 /* Tells the client that we close (once: later calls answer 0 and do nothing); reason is cut to 123 bytes at a character,

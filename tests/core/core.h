@@ -34,10 +34,10 @@
 #endif
 
 /* As ck_assert, but cheap when it holds: libcheck writes a record for each of its own. From any fiber or thread. */
-#define MUST(condition)                                                                                                \
-    do {                                                                                                               \
-        if (!(condition))                                                                                              \
-            ck_abort_msg("line %d: %s", __LINE__, #condition);                                                         \
+#define MUST(condition)                                        \
+    do {                                                       \
+        if (!(condition))                                      \
+            ck_abort_msg("line %d: %s", __LINE__, #condition); \
     } while (0)
 #define MUST_BE(value, wanted) core_must_be((long long)(value), (long long)(wanted), #value, #wanted, __LINE__)
 void core_must_be(long long value, long long wanted, const char *text, const char *wanted_text, int line);

@@ -40,7 +40,7 @@ fill_and_empty(void *arg)
                     MUST_BE(coir_queue_get(queue, out, COIR_NEVER), 0);
                     if (item_sizes[k])
                         MUST(out[0] == next_out && out[item_sizes[k] - 1] == next_out);
-                    MUST(out[item_sizes[k]] == -1 || item_sizes[k] == sizeof out);
+                    MUST(item_sizes[k] == sizeof out || out[item_sizes[k]] == -1);
                     next_out++;
                 }
             }
