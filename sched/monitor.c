@@ -28,9 +28,11 @@ static void
 report_stall(const struct cr_worker *worker)
 {
     const struct coir_task *task = cr_load_rlx(&worker->current);
+    if (!task)
+        return; /* the loop itself is at work, or the whole machine is slow */
     coir_log(COIR_LOG_WARN,
              "task %llu has kept worker %u for half a second: let it coir_yield, or coir_offload what blocks",
-             task ? (unsigned long long)coir_task_id(task) : 0, worker->index);
+             (unsigned long long)coir_task_id(task), worker->index);
 }
 
 /* Whether a worker is busy. */
