@@ -134,6 +134,9 @@ look_around(struct cr_worker *worker)
     expire(worker);
     if (worker->backend->maybe_ready(worker->backend_self))
         reap(worker, COIR_NOW);
+    /* Daemons that never sleep must not keep a runtime from ending. */
+    if (cr_unlikely(cr_load_rlx(&worker->runtime->state) == CR_RUNTIME_ENDING))
+        (void)cr_runtime_check(worker->runtime);
 }
 
 /* ---- Sleeping ---- */
