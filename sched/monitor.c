@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum { TICK = 2000000, QUIET_TICKS = 500, STALL_TICKS = 250 }; /* ns; ticks without work; ticks within one fiber */
+enum { TICK = 2000000, STALL_TICKS = 250 }; /* ns; ticks within one fiber */
 
 enum { MONITOR_AWAKE, MONITOR_ASLEEP, MONITOR_STOP };
 
@@ -65,18 +65,20 @@ static void
 watch(void *arg)
 {
     struct cr_monitor *monitor = arg;
-    uint32_t quiet = 0, awake;
-    while (cr_load_acq(&monitor->state) != MONITOR_STOP) {
-        quiet = tick(monitor) ? 0 : quiet + 1;
-        if (quiet < QUIET_TICKS) {
-            (void)cr_world.futex_wait(&monitor->state, MONITOR_AWAKE, cr_now() + TICK);
+    coir_time now = cr_now(), busy = now; /* when a worker was last seen at work */
+    uint32_t awake;
+    for (; cr_load_acq(&monitor->state) != MONITOR_STOP; now = cr_now()) {
+        if (tick(monitor))
+            busy = now;
+        if (now - busy < COIR_SECOND) {
+            (void)cr_world.futex_wait(&monitor->state, MONITOR_AWAKE, now + TICK);
             continue;
         }
         awake = MONITOR_AWAKE;
         if (cr_cas_ar(&monitor->state, &awake, MONITOR_ASLEEP))
             while (cr_load_acq(&monitor->state) == MONITOR_ASLEEP)
                 (void)cr_world.futex_wait(&monitor->state, MONITOR_ASLEEP, COIR_NEVER);
-        quiet = 0;
+        busy = cr_now();
     }
 }
 
