@@ -25,8 +25,10 @@ cr_block_bell_ring(int bell)
 void
 cr_block_bell_hush(int bell)
 {
+    struct pollfd poller = {.fd = bell, .events = POLLIN};
     uint64_t rings;
-    (void)!read(bell, &rings, sizeof rings);
+    while (read(bell, &rings, sizeof rings) < 0)
+        (void)poll(&poller, 1, -1);
 }
 
 void

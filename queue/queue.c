@@ -28,7 +28,7 @@ struct coir_queue {
     CR_ATOMIC(size_t) advice; /* count, for those who only look */
     bool is_shut;
     char name[32];
-    char items[];
+    char items[] __attribute__((aligned(16)));
 };
 
 struct coir_queue *
@@ -95,7 +95,7 @@ take_oldest(struct coir_queue *queue, void *item)
 }
 
 /* Claims the first waiter that is still there and gives it the item, or takes its own into the ring; NULL: none. */
-static struct coir_task *
+static inline __attribute__((always_inline)) struct coir_task *
 serve_first(struct coir_queue *queue, uintptr_t *list, const void *item, bool give)
 {
     struct cr_wait *wait;
@@ -115,11 +115,12 @@ serve_first(struct coir_queue *queue, uintptr_t *list, const void *item, bool gi
 }
 
 /* Waits on the list, the guard being held; without it on return. */
-static int
+static inline __attribute__((always_inline)) int
 wait_on(struct coir_queue *queue, uintptr_t *list, struct coir_task *self, void *item, coir_time deadline)
 {
-    struct item_wait waiting = {.item = item};
+    struct item_wait waiting; /* cr_wait_begin fills the rest */
     int result = cr_may_wait(deadline);
+    waiting.item = item;
     if (result) {
         release(queue);
         return result;

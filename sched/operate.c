@@ -86,19 +86,18 @@ wait_as_thread(struct cr_pending *pending, const struct cr_lock *side, struct co
             return bell;
         self->bell = bell;
     }
+    cr_store_rlx(&self->futex, CR_LISTENING); /* before it can be claimed: who claims it finds this and rings */
     cr_wait_begin(wait, self);
     wait->closed = side ? &side->word : NULL;
     wait->closed_bit = CR_LOCK_CLOSED;
-    cr_store_rlx(&self->futex, CR_LISTENING);
     cr_fence_sc(); /* as in park_thread */
     result = cr_wait_reason(wait);
     if (!result)
         result = cr_block_wait(&pending->op, self->bell, deadline);
-    if (!cr_wait_claim(wait, result)) { /* somebody ended it: the ring is coming */
-        while (cr_load_acq(&self->futex) != CR_NOTIFIED)
-            cr_world.thread_pause(); /* between its claim and its ring */
+    if (!cr_wait_claim(wait, result)) {                      /* somebody ended it: the ring is coming */
+        cr_block_bell_hush(self->bell);                      /* a ring left behind would end the next wait, for ever */
+        cr_always(cr_load_acq(&self->futex) == CR_NOTIFIED); /* pairs with the swap in cr_unpark */
         result = self->result;
-        cr_block_bell_hush(self->bell);
     }
     cr_store_rlx(&self->futex, CR_AWAKE);
     cr_wait_over(wait);

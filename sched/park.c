@@ -83,7 +83,7 @@ stop_before_sleep(struct cr_wait *wait)
 }
 
 int
-cr_park(struct cr_wait *wait, coir_time deadline)
+cr_park_carefully(struct cr_wait *wait, coir_time deadline)
 {
     struct coir_task *task = wait->task;
     struct cr_worker *worker = cr_load_rlx(&task->worker);

@@ -86,15 +86,33 @@ cr_wait_is_linked(const struct cr_wait *wait)
 /* Makes a claimed task ready. Only by the winner, after the guard was released. */
 void cr_unpark(struct coir_task *task);
 
-/* After cr_wait_begin: sleeps until claimed; what the winner said. */
-int cr_park(struct cr_wait *wait, coir_time deadline);
-
 /* The task runs again. */
 static inline void
 cr_wait_over(struct cr_wait *wait)
 {
     wait->task->wait = NULL;
     cr_store_rel(&wait->task->claim, wait->epoch << CR_CLAIM_SHIFT | CR_RUNNING);
+}
+
+/* cr_park in all cases but the usual one. */
+int cr_park_carefully(struct cr_wait *wait, coir_time deadline);
+
+/* After cr_wait_begin: sleeps until claimed; what the winner said. The usual case (a fiber, not canceled, whose timer need
+ * not move) is part of the caller, and nothing is kept in a register over the switch: the switch saves all registers a
+ * caller may rely on, so every function between that keeps some, too, saves them twice. */
+static inline int
+cr_park(struct cr_wait *wait, coir_time deadline)
+{
+    struct cr_worker *worker = cr_here.worker;
+    struct coir_task *task = wait->task;
+    if (cr_unlikely(!worker || wait->closed || cr_load_rlx(&task->canceled) || deadline < task->heap_key))
+        return cr_park_carefully(wait, deadline);
+    task->deadline = deadline;
+    cr_context_leave(&task->context, (struct cr_context *)worker); /* its first member is the loop */
+    task = cr_here.task;
+    task->deadline = COIR_NEVER;
+    cr_wait_over(task->wait);
+    return task->result;
 }
 
 /* After cr_wait_begin, before the wait is on any list: it need not be after all. */
