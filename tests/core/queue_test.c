@@ -15,12 +15,12 @@ static const size_t item_sizes[] = {0, 1, 3, 8, 24, 4000};
 static int
 fill_and_empty(void *arg)
 {
-    char in[4000], out[4000];
+    signed char in[4000], out[4000]; /* plain char has no sign on aarch64 */
     (void)arg;
     for (size_t k = 0; k < sizeof item_sizes / sizeof item_sizes[0]; k++)
         for (size_t capacity = 1; capacity < 6; capacity++) {
             struct coir_queue *queue = coir_queue_new(item_sizes[k], capacity, NULL);
-            char next_in = 0, next_out = 0;
+            signed char next_in = 0, next_out = 0;
             MUST(queue);
             for (size_t round = 0; round < 9; round++) {
                 MUST(coir_queue_is_empty(queue) && coir_queue_size(queue) == 0);
