@@ -25,7 +25,6 @@ struct scope {
     uint32_t flags;
     int32_t failure; /* the first */
     uint32_t count;
-    uint32_t spare;
 };
 _Static_assert(sizeof(struct scope) <= sizeof(struct coir_scope), "struct coir_scope is large enough");
 

@@ -29,8 +29,8 @@ switch_stacks(void **save, void *to)
                        "xmm12", "xmm13", "xmm14", "xmm15");
 }
 
-/* Where a fiber is entered first: its argument waits in rbx's place, its function in rbp's. rbp 0 and an undefined
- * return address end every backtrace here. */
+/* Where a fiber is entered first: its argument and its function wait on its stack (lay_first_frame). rbp 0 and an
+ * undefined return address end every backtrace here. */
 __asm__(".text\n"
         ".type cr_context_start, @function\n"
         "cr_context_start:\n\t"

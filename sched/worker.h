@@ -23,11 +23,10 @@ struct cr_worker {
     CR_ATOMIC(struct coir_task *) current; /* the fiber that runs; NULL. The monitor looks at it */
     struct cr_note *ready, **ready_end;    /* the run queue, through coir_task.ready */
     int32_t turns;                         /* until a newborn goes first */
-    uint32_t ticks;       /* how often that has been; every fourth time inbox, timers and backend are looked at */
-    uint32_t tasks_bound; /* fibers that have a stack here */
-    bool once;            /* cr_step: come back after one fiber */
-    bool searching;       /* this worker was woken to find work and has not found any yet */
-    bool stopping;        /* its tasks have been canceled because the runtime is being stopped */
+    uint32_t ticks; /* how often that has been; every fourth time inbox, timers and backend are looked at */
+    bool once;      /* cr_step: come back after one fiber */
+    bool searching; /* this worker was woken to find work and has not found any yet */
+    bool stopping;  /* its tasks have been canceled because the runtime is being stopped */
     struct cr_timers timers;
     struct cr_stacks stacks;
     struct cr_task_cache blocks;
