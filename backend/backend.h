@@ -36,6 +36,8 @@ extern const struct cr_backend cr_backend_epoll;
 
 /* By name, NULL: the best here; NULL answers: no such backend. */
 const struct cr_backend *cr_backend_find(const char *name);
+/* One more, before all others: a simulation's. NULL: no more. Before runtimes start. */
+void cr_backend_install(const struct cr_backend *backend);
 /* All names, "epoll, ..." */
 const char *cr_backend_names(void);
 

@@ -8,22 +8,22 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-int
-cr_block_bell_open(void)
+static int
+bell_open(void)
 {
     int bell = CR_FAIL(CR_FAULT_DESCRIPTOR) ? (errno = EMFILE, -1) : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return bell < 0 ? -errno : bell;
 }
 
-void
-cr_block_bell_ring(int bell)
+static void
+bell_ring(int bell)
 {
     uint64_t one = 1;
     (void)!write(bell, &one, sizeof one);
 }
 
-void
-cr_block_bell_hush(int bell)
+static void
+bell_hush(int bell)
 {
     struct pollfd poller = {.fd = bell, .events = POLLIN};
     uint64_t rings;
@@ -31,14 +31,14 @@ cr_block_bell_hush(int bell)
         (void)poll(&poller, 1, -1);
 }
 
-void
-cr_block_bell_close(int bell)
+static void
+bell_close(int bell)
 {
     (void)close(bell);
 }
 
-int
-cr_block_wait(const struct cr_op *op, int bell, coir_time until)
+static int
+wait_in_ppoll(const struct cr_op *op, int bell, coir_time until)
 {
     struct pollfd both[2] = {{.fd = op->fd, .events = cr_op_direction(op) == CR_OP_OUT ? POLLOUT : POLLIN},
                              {.fd = bell, .events = POLLIN}};
@@ -52,3 +52,11 @@ cr_block_wait(const struct cr_op *op, int bell, coir_time until)
     (void)ppoll(both, 2, until == COIR_NEVER ? NULL : &limit, NULL);
     return 0;
 }
+
+struct cr_block cr_block = {
+    .bell_open = bell_open,
+    .bell_ring = bell_ring,
+    .bell_hush = bell_hush,
+    .bell_close = bell_close,
+    .wait = wait_in_ppoll,
+};

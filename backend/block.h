@@ -7,12 +7,15 @@
 
 #include "backend/operation.h"
 
-int cr_block_bell_open(void); /* a descriptor, or -errno */
-void cr_block_bell_ring(int bell);
-void cr_block_bell_hush(int bell); /* takes the rings back */
-void cr_block_bell_close(int bell);
+struct cr_block {
+    int (*bell_open)(void); /* a descriptor, or -errno */
+    void (*bell_ring)(int bell);
+    void (*bell_hush)(int bell); /* takes the rings back */
+    void (*bell_close)(int bell);
+    /* Until the operation may be worth a try, the bell rang, or the deadline: 0, or -ETIMEDOUT. */
+    int (*wait)(const struct cr_op *op, int bell, coir_time until);
+};
 
-/* Until the operation may be worth a try, the bell rang, or the deadline: 0, or -ETIMEDOUT. */
-int cr_block_wait(const struct cr_op *op, int bell, coir_time until);
+extern struct cr_block cr_block; /* a simulation exchanges it before runtimes start */
 
 #endif

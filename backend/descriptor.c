@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
-enum { ROWS = 1 << 20, SLOTS = 64 };
+enum { ROWS = 2 * CR_VIRTUAL, SLOTS = 64 };
 
 struct row {
     CR_ATOMIC(uint64_t) attached; /* a bit for each slot */

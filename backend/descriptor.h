@@ -13,7 +13,10 @@ int cr_descriptor_join(const struct cr_backend *backend);
 void cr_descriptor_settle(unsigned slot, void *self); /* the instance is open */
 void cr_descriptor_leave(unsigned slot);
 
-/* -EMFILE: beyond the table (1,048,576 numbers). */
+/* From here on descriptors are a simulation's own: to the kernel they are bad. */
+enum { CR_VIRTUAL = 1 << 20 };
+
+/* -EMFILE: beyond the table (1,048,576 numbers, and as many virtual ones). */
 int cr_descriptor_check(int fd);
 uint32_t cr_descriptor_generation(int fd);
 void cr_descriptor_attach(int fd, unsigned slot); /* by the instance's own thread */

@@ -54,6 +54,11 @@ cr_op_direction(const struct cr_op *op)
     return op->kind == CR_OP_SEND || op->kind == CR_OP_WRITE || op->kind == CR_OP_CONNECT ? CR_OP_OUT : CR_OP_IN;
 }
 
+/* What a kind of operation is: one system call, or what stands for it. */
+typedef int cr_operation_attempt(struct cr_op *op);
+/* Exchanges them, by kind: a simulation's; NULL: the real ones. Before runtimes start. */
+void cr_operation_install(cr_operation_attempt *const *attempts);
+
 /* Does it without waiting: the result, -EAGAIN: not now. Never answers -EINTR. */
 int cr_operation_try(struct cr_op *op);
 

@@ -11,7 +11,7 @@
 
 #include <errno.h>
 
-enum { CHUNK = 256, CHUNKS = 4096 }; /* rows; 1,048,576 in all, as descriptor.c */
+enum { CHUNK = 256, CHUNKS = 2 * CR_VIRTUAL / CHUNK }; /* rows; as many in all as descriptor.c has */
 
 /* One descriptor as this worker sees it. A row whose generation is not the descriptor's present one is void. */
 struct cr_ready_row {

@@ -233,6 +233,25 @@ real_thread_pause(void)
     (void)sched_yield();
 }
 
+typedef void leave_function(void *value);
+static pthread_key_t leaving;
+static pthread_once_t leaving_once = PTHREAD_ONCE_INIT;
+static CR_ATOMIC(leave_function *) leave_thread; /* written before the key is made, always the same */
+
+static void
+make_key(void)
+{
+    cr_always(pthread_key_create(&leaving, cr_load_rlx(&leave_thread)) == 0);
+}
+
+static void
+real_thread_leaving(void (*leave)(void *value), void *value)
+{
+    cr_store_rlx(&leave_thread, leave);
+    (void)pthread_once(&leaving_once, make_key);
+    (void)pthread_setspecific(leaving, value);
+}
+
 static int
 real_futex_wait(CR_ATOMIC(uint32_t) * word, uint32_t value, coir_time until)
 {
@@ -468,6 +487,7 @@ struct cr_world cr_world = {
     .thread_join = real_thread_join,
     .thread_bounds = real_thread_bounds,
     .thread_pause = real_thread_pause,
+    .thread_leaving = real_thread_leaving,
     .futex_wait = real_futex_wait,
     .futex_wake = real_futex_wake,
     .processors = real_processors,

@@ -44,8 +44,12 @@ struct cr_world {
     /* Threads. */
     int (*thread_start)(void (*run)(void *arg), void *arg, const char *name, struct cr_thread **thread);
     void (*thread_join)(struct cr_thread *thread);
-    int (*thread_bounds)(void **bottom, size_t *size);                              /* the calling thread's own stack */
-    void (*thread_pause)(void);                                                     /* lets other threads run */
+    int (*thread_bounds)(void **bottom, size_t *size); /* the calling thread's own stack */
+    void (*thread_pause)(void);                        /* lets other threads run */
+    /* When the calling thread ends leave(value) is called; leave is the same in all calls. */
+    void (*thread_leaving)(void (*leave)(void *value), void *value);
+    /* Between two steps of a worker, if it has them one by one: a simulation lets others run here. NULL: it has not. */
+    void (*turn)(void);
     int (*futex_wait)(CR_ATOMIC(uint32_t) * word, uint32_t value, coir_time until); /* 0 whatever woke it; -ETIMEDOUT */
     void (*futex_wake)(CR_ATOMIC(uint32_t) * word, int count);
     int (*processors)(void); /* how many this process may use */

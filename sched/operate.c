@@ -81,7 +81,7 @@ wait_as_thread(struct cr_pending *pending, const struct cr_lock *side, struct co
     struct cr_wait *wait = &pending->wait;
     int result;
     if (self->bell < 0) {
-        int bell = cr_block_bell_open();
+        int bell = cr_block.bell_open();
         if (bell < 0)
             return bell;
         self->bell = bell;
@@ -93,9 +93,9 @@ wait_as_thread(struct cr_pending *pending, const struct cr_lock *side, struct co
     cr_fence_sc(); /* as in park_thread */
     result = cr_wait_reason(wait);
     if (!result)
-        result = cr_block_wait(&pending->op, self->bell, deadline);
+        result = cr_block.wait(&pending->op, self->bell, deadline);
     if (!cr_wait_claim(wait, result)) {                      /* somebody ended it: the ring is coming */
-        cr_block_bell_hush(self->bell);                      /* a ring left behind would end the next wait, for ever */
+        cr_block.bell_hush(self->bell);                      /* a ring left behind would end the next wait, for ever */
         cr_always(cr_load_acq(&self->futex) == CR_NOTIFIED); /* pairs with the swap in cr_unpark */
         result = self->result;
     }

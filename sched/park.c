@@ -24,7 +24,7 @@ cr_unpark(struct coir_task *task)
     if (before == CR_ASLEEP)
         cr_world.futex_wake(&task->futex, 1);
     else if (before == CR_LISTENING)
-        cr_block_bell_ring(task->bell);
+        cr_block.bell_ring(task->bell);
 }
 
 int

@@ -246,9 +246,6 @@ cr_task_each(void (*see)(struct coir_task *task, void *arg), void *arg)
 
 /* ---- Plain threads ---- */
 
-static pthread_key_t leaving;
-static pthread_once_t leaving_once = PTHREAD_ONCE_INIT;
-
 /* Runs when a thread that has a block ends. */
 static void
 leave(void *value)
@@ -257,15 +254,9 @@ leave(void *value)
     cr_here.task = task;
     cr_locals_end(task);
     if (task->bell >= 0)
-        cr_block_bell_close(task->bell);
+        cr_block.bell_close(task->bell);
     cr_here.task = NULL;
     cr_task_free(NULL, task);
-}
-
-static void
-make_key(void)
-{
-    cr_always(pthread_key_create(&leaving, leave) == 0);
 }
 
 struct coir_task *
@@ -277,8 +268,7 @@ cr_task_attach(void)
     cr_store_rlx(&task->flags, CR_TASK_THREAD);
     task->bell = -1;
     cr_here.task = task;
-    (void)pthread_once(&leaving_once, make_key);
-    (void)pthread_setspecific(leaving, task);
+    cr_world.thread_leaving(leave, task);
     return task;
 }
 

@@ -230,7 +230,7 @@ pick(struct cr_worker *worker)
 {
     struct coir_task *task;
     if (worker->turns <= 0 || cr_load_rlx(&worker->overdue)) {
-        worker->turns = worker->once ? 1 : NEWBORN_FIRST;
+        worker->turns = NEWBORN_FIRST;
         if (++worker->ticks % (TURNS / NEWBORN_FIRST) == 0 || cr_load_rlx(&worker->overdue))
             look_around(worker);
         if ((task = newborn(worker, cr_newborn_take)))
@@ -317,16 +317,33 @@ next(void *arg)
     return next_slowly(worker);
 }
 
+/* The same for steps: turns are counted, but each goes the long way, which comes back after one fiber. */
+static struct cr_context *
+next_of_step(void *arg)
+{
+    struct cr_worker *worker = arg;
+    if (cr_load_rlx(&worker->current))
+        --worker->turns;
+    return next_slowly(worker);
+}
+
 bool
 cr_step(struct cr_worker *worker)
 {
     uint64_t before = cr_load_rlx(&worker->slices);
     cr_here.worker = worker;
     worker->once = true;
-    worker->turns = 0;
-    cr_context_loop(&worker->loop, next, worker);
+    cr_context_loop(&worker->loop, next_of_step, worker);
     cr_here.worker = NULL;
     return cr_load_rlx(&worker->slices) != before;
+}
+
+/* Until the runtime is done and nothing is ready. */
+static void
+run_by_steps(struct cr_worker *worker)
+{
+    while (cr_step(worker) || cr_load_acq(&worker->runtime->state) != CR_RUNTIME_DONE)
+        cr_world.turn();
 }
 
 void
@@ -339,7 +356,10 @@ cr_worker_run(struct cr_worker *worker)
     (void)cr_world.thread_bounds(&bottom, &size);
     cr_context_init_loop(&worker->loop, bottom, size);
     cr_here = (struct cr_here){NULL, worker};
-    cr_context_loop(&worker->loop, next, worker);
+    if (cr_world.turn)
+        run_by_steps(worker);
+    else
+        cr_context_loop(&worker->loop, next, worker);
     cr_here = before;
     cr_world.fault_stack_close(fault_stack);
 }
