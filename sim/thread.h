@@ -18,6 +18,7 @@
 #include "sched/task.h"
 
 enum { CR_SIM_NAME = 24 };
+#define CR_SIM_TIME UINT32_MAX
 
 struct cr_sim_thread {
     uint32_t id;   /* from 0 on, in the order of their starts */
@@ -26,6 +27,7 @@ struct cr_sim_thread {
     void *user; /* the pilot's own */
 
     /* Private. */
+    struct cr_list link;            /* among those that wait, in the order in which they began to */
     struct cr_context context, *at; /* its own place; where it goes on, which may be a fiber's place */
     void *stack;
     struct cr_here here;
@@ -53,17 +55,19 @@ struct cr_sim_options {
     cr_sim_pick *pick;     /* NULL: choose(count, "thread") */
     void *arg;             /* of both */
     uint64_t seed;
-    coir_time limit;      /* virtual time a run may take; 0: an hour */
+    coir_time limit;       /* virtual time a run may take; 0: an hour */
     uint64_t choice_limit; /* choices a run may make; 0: 100 million */
-    bool restless;        /* deadlines may pass while others could run: time is one more thread to be picked, ready[count - 1] */
+    /* Deadlines may pass while others could run: time is one more thread to be picked, the last of the ready ones, with the
+     * id CR_SIM_TIME, whenever something would happen later. */
+    bool restless;
 };
 
 enum cr_sim_end {
-    CR_SIM_DONE,   /* all threads have ended */
-    CR_SIM_STUCK,  /* some wait and nothing can wake them */
-    CR_SIM_LATE,   /* limit */
+    CR_SIM_DONE,    /* all threads have ended */
+    CR_SIM_STUCK,   /* some wait and nothing can wake them */
+    CR_SIM_LATE,    /* limit */
     CR_SIM_ENDLESS, /* choice_limit */
-    CR_SIM_FAILED, /* cr_sim_fail */
+    CR_SIM_FAILED,  /* cr_sim_fail */
 };
 
 struct cr_sim_outcome {
@@ -74,7 +78,8 @@ struct cr_sim_outcome {
     char text[2048];  /* what was wrong; a list of who waits for what */
 };
 
-/* Runs first(arg) as thread 0 in a new world until all threads have ended or something is wrong. Not inside itself. */
+/* Runs first(arg) as thread 0 in a new world until all threads have ended or something is wrong. So long the rows of
+ * cr_world for clock, chance, threads and futexes are virtual (sim/world.c). Not inside itself. */
 struct cr_sim_outcome cr_sim_run(const struct cr_sim_options *options, void (*first)(void *arg), void *arg);
 
 /* Whether the caller is in a run. */
