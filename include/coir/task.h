@@ -1,4 +1,9 @@
-/* coir/task.h: something that runs. */
+/* coir/task.h: something that runs.
+ *
+ * In C++ a task throws and catches as any function does, and may suspend in between, also in a handler and in a destructor
+ * on the way there: each fiber has exceptions of its own. None may leave a function that coir calls: one that leaves a
+ * task's function ends the process (std::terminate). The C++ run time is there when the runtime starts: linked to the
+ * program or to a library of it, not brought by dlopen later. */
 #ifndef COIR_TASK_H
 #define COIR_TASK_H
 
