@@ -33,6 +33,8 @@
 #define CORE_ASAN 0
 #endif
 
+COIR_BEGIN /* for the tests in C++ */
+
 /* As ck_assert, but cheap when it holds: libcheck writes a record for each of its own. From any fiber or thread. */
 #define MUST(condition)                                        \
     do {                                                       \
@@ -84,5 +86,7 @@ coir_time core_soon(void); /* 20 s from now: nothing in a healthy test takes so 
 
 /* The main function of each test program. */
 int core_main(const char *name, void (*add)(TCase *cases));
+
+COIR_END
 
 #endif
