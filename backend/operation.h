@@ -37,10 +37,11 @@ struct cr_op {
     struct cr_list link; /* the backend's */
     enum cr_op_kind kind;
     int fd;
-    bool is_tcp;   /* a short read means that there is no more */
-    bool try_only; /* do not wait: -EAGAIN */
-    bool is_file;  /* a regular file: always "ready", and still it blocks */
-    bool begun;    /* CONNECT: the connection is under way */
+    bool is_tcp;     /* a short read means that there is no more */
+    bool try_only;   /* do not wait: -EAGAIN */
+    bool known_only; /* with try_only: -EAGAIN also if it would have to be found out whether it can be done */
+    bool is_file;    /* a regular file: always "ready", and still it blocks */
+    bool begun;      /* CONNECT: the connection is under way */
     int32_t result;
     void *data;
     size_t length;
