@@ -59,6 +59,9 @@ struct core_actor {
 
 /* Runs director(arg) with this cast and fails unless it answers 0. */
 void core_play(enum core_cast cast, coir_function *director, void *arg);
+/* The same in a runtime with these options; threads have none. */
+void core_play_with(enum core_cast cast, const struct coir_runtime_options *options, coir_function *director,
+                    void *arg);
 enum core_cast core_cast(void); /* of the play under way */
 void core_start(struct core_actor *actor, coir_function *function, void *arg);
 void core_start_all(struct core_actor *actors, size_t count, coir_function *function, void *arg);
