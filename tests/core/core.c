@@ -172,6 +172,13 @@ core_rounds(long many)
 }
 
 long
+core_freed(long many, int loops)
+{
+    const char *text = getenv("COIR_TEST_FREED");
+    return text ? (atol(text) + loops - 1) / loops : core_rounds(many);
+}
+
+long
 core_fibers(long many)
 {
     const char *text = getenv("COIR_TEST_FIBERS");

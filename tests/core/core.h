@@ -80,6 +80,9 @@ void core_must_die(coir_function *function, void *arg, int signal, const char *s
 
 /* A count: many in a normal build, fewer under a sanitizer; times ten for COIR_TEST_LONG=1. */
 long core_rounds(long many);
+/* The same for a test that frees objects as soon as a call on them has returned: as many in each of its loops as make
+ * COIR_TEST_FREED in all, if that is set. */
+long core_freed(long many, int loops);
 long core_fibers(long many); /* at most COIR_TEST_FIBERS (under TSan 4,000 unless set) */
 bool core_is_long(void);
 

@@ -1,4 +1,4 @@
-/* runtime_test.c: what coir/runtime.h promises: options, several runtimes, stopping, limits, overflow; and what a
+/* runtime_test.c: what coir/runtime.h promises: options, several runtimes, stopping, limits; and what a
  * scheduler owes: fairness, spread, quiet when idle, little memory for each of very many. */
 #include "core.h"
 
@@ -6,9 +6,7 @@
 #include <coir/queue.h>
 #include <coir/stream.h>
 #include <errno.h>
-#include <netdb.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -221,70 +219,6 @@ START_TEST(the_task_limit)
 {
     struct coir_runtime_options options = {.workers = _i, .task_limit = 10};
     ck_assert_int_eq(coir_run(go_too_many, NULL, &options), 0);
-}
-END_TEST
-
-/* ---- Stacks ---- */
-
-__attribute__((noinline)) static int
-descend(int depth)
-{
-    volatile char frame[1000];
-    frame[0] = (char)depth;
-    return depth > 1000000 ? 0 : descend(depth + 1) + frame[0];
-}
-
-static int
-overflow(void *arg)
-{
-    (void)arg;
-    return descend(0);
-}
-
-static int
-start_overflow(void *arg)
-{
-    struct coir_task *task;
-    (void)arg;
-    MUST_BE(coir_go(overflow, NULL, &(struct coir_task_options){.name = "deep one"}, &task), 0);
-    return coir_join(task, NULL, COIR_NEVER);
-}
-
-static int
-run_overflow(void *arg)
-{
-    return coir_run(start_overflow, NULL, &(struct coir_runtime_options){.workers = *(int *)arg});
-}
-
-START_TEST(an_overflow_is_named)
-{
-    static const int workers[] = {1, 4};
-    if (CORE_ASAN || CORE_TSAN) {
-        printf("SKIP: the sanitizers handle SIGSEGV themselves\n");
-        return;
-    }
-    for (int i = 0; i < 2; i++)
-        core_must_die(run_overflow, (void *)(uintptr_t)&workers[i], SIGSEGV, "'deep one'");
-}
-END_TEST
-
-static int
-call_the_library(void *arg)
-{
-    struct addrinfo *list = NULL;
-    char text[20000];
-    (void)arg;
-    MUST_BE(snprintf(text, sizeof text, "%5000d %.3000f %s", 5, 1e300, "x") > 8000, 1);
-    if (getaddrinfo("localhost", "80", NULL, &list) == 0)
-        freeaddrinfo(list);
-    (void)getaddrinfo("nobody.invalid", "80", NULL, &list);
-    MUST(coir_stack_used() > sizeof text);
-    return 0;
-}
-
-START_TEST(the_c_library_fits_the_default_stack)
-{
-    core_run(_i, call_the_library, NULL);
 }
 END_TEST
 
@@ -621,8 +555,6 @@ add(TCase *cases)
     tcase_add_loop_test(cases, stop_cancels_and_waits, 1, 5);
     tcase_add_test(cases, runtimes_come_and_go);
     tcase_add_loop_test(cases, the_task_limit, 0, 3);
-    tcase_add_test(cases, an_overflow_is_named);
-    tcase_add_loop_test(cases, the_c_library_fits_the_default_stack, 1, 3);
     tcase_add_test(cases, two_players_starve_nobody);
     tcase_add_test(cases, long_lived_tasks_are_spread);
     tcase_add_test(cases, idle_workers_find_newborns);
