@@ -100,6 +100,7 @@ struct cr_socket {
     bool bound;              /* by a call of bind */
     bool ending, end_acked, end_received;
     bool second; /* the peer's end came before ours */
+    bool lossy;  /* a packet of the connection has been lost */
     bool muted;
 };
 
@@ -165,6 +166,7 @@ bool cr_link_merges(uint32_t from, uint32_t to);
 void cr_link_reset_all(void);
 
 /* sim/tcp.c: what a machine makes of them */
+#define CR_TCP_OLD_AGE (60 * COIR_SECOND)
 int cr_tcp_connect(struct cr_socket *socket, struct cr_place remote);
 int cr_tcp_listen(struct cr_socket *socket, int backlog);
 void cr_tcp_send(struct cr_socket *socket);  /* what is in out, as far as the peer takes it */
@@ -172,8 +174,23 @@ void cr_tcp_taken(struct cr_socket *socket); /* something was taken from in */
 void cr_tcp_shutdown(struct cr_socket *socket, unsigned how);
 void cr_tcp_close(struct cr_socket *socket); /* its descriptor is gone already */
 void cr_tcp_reset(struct cr_socket *socket, bool tell);
+bool cr_tcp_is_alone(const struct cr_socket *socket); /* it has no descriptor and will have none */
+uint64_t cr_tcp_end(const struct cr_socket *socket);  /* the number behind the last byte to send */
+void cr_tcp_packet(struct cr_socket *socket, unsigned flags, uint64_t at,
+                   size_t size); /* size bytes of out from at on */
+void cr_tcp_acknowledge(struct cr_socket *socket);
+void cr_tcp_over(struct cr_socket *socket, int error); /* it is CLOSED, by this error or 0; may free it */
+void cr_tcp_finish(struct cr_socket *socket);          /* both ends are said and acknowledged; may free it */
+void cr_tcp_too_old(void *socket);                     /* an event */
+
+/* sim/receive.c */
 void cr_tcp_receive(const struct cr_packet *packet);
+
+/* sim/again.c: without an answer */
 void cr_tcp_lost(const struct cr_packet *packet);
+void cr_tcp_arm(struct cr_socket *socket);                  /* to send again after a while */
+void cr_tcp_arm_once(struct cr_socket *socket);             /* unless it is to */
+bool cr_tcp_is_outstanding(const struct cr_socket *socket); /* something that has to be answered */
 void cr_tcp_keepalive(struct cr_socket *socket);
 
 /* sim/table.c: which socket a packet is for */
