@@ -1,5 +1,5 @@
 /* runtime_test.c: what coir/runtime.h promises: options, several runtimes, stopping, limits; and what a
- * scheduler owes: fairness, spread, quiet when idle, little memory for each of very many. */
+ * scheduler owes: fairness, spread, quiet when idle. */
 #include "core.h"
 
 #include <coir/log.h>
@@ -465,86 +465,6 @@ START_TEST(an_idle_program_does_nothing)
 }
 END_TEST
 
-/* ---- Very many ---- */
-
-static long
-status_kib(const char *field)
-{
-    FILE *file = fopen("/proc/self/status", "r");
-    char line[256];
-    long value = -1;
-    MUST(file);
-    while (value < 0 && fgets(line, sizeof line, file))
-        if (!strncmp(line, field, strlen(field)))
-            value = atol(line + strlen(field) + 1);
-    fclose(file);
-    return value;
-}
-
-static long
-mappings(void)
-{
-    FILE *file = fopen("/proc/self/maps", "r");
-    long count = 0;
-    MUST(file);
-    for (int c; (c = fgetc(file)) != EOF;)
-        count += c == '\n';
-    fclose(file);
-    return count;
-}
-
-static int
-park_many(void *arg)
-{
-    struct coir_event event = COIR_EVENT_INIT;
-    long many = *(long *)arg, maps = mappings(), memory = status_kib("VmRSS"), tables = status_kib("VmPTE"), grown;
-    struct coir_task **tasks = calloc((size_t)many, sizeof *tasks);
-    coir_time end;
-    MUST(tasks);
-    for (long i = 0; i < many; i++)
-        MUST_BE(coir_go(sleep_shielded, &event, NULL, &tasks[i]), 0);
-    for (long i = 0; i < many; i++)
-        core_await_parked(tasks[i]);
-    grown = status_kib("VmRSS") - memory - many * (long)sizeof *tasks / 1024;
-    if (!CORE_ASAN && !CORE_TSAN && !getenv("COIR_EMULATED")) {
-        MUST(grown * 1024 / many <= 4400);
-        MUST(mappings() - maps < 50 + many / 1000);
-    }
-    coir_event_set(&event);
-    for (long i = 0; i < many; i++)
-        MUST_BE(coir_join(tasks[i], NULL, coir_after(COIR_MINUTE)), 0);
-    free(tasks);
-    if (CORE_ASAN || CORE_TSAN || getenv("COIR_EMULATED"))
-        return 0;
-    end = coir_after(10 * COIR_SECOND);
-    do { /* bounded: memory comes back within a few seconds of quiet */
-        MUST_BE(coir_sleep(coir_after(COIR_SECOND)), 0);
-        grown = status_kib("VmRSS") - memory;
-    } while (grown > memory / 20 + 8192 && coir_now() < end);
-    MUST(grown <= memory / 20 + 8192);
-    MUST(status_kib("VmPTE") - tables <= tables / 20 + 2048 + many * 8 / 1024);
-    return 0;
-}
-
-START_TEST(a_hundred_thousand_wait)
-{
-    long many = core_fibers(100000);
-    struct coir_runtime_options options = {.workers = _i};
-    ck_assert_int_eq(coir_run(park_many, &many, &options), 0);
-}
-END_TEST
-
-START_TEST(a_million_wait)
-{
-    long many = core_fibers(1000000);
-    if (!core_is_long()) {
-        printf("SKIP: COIR_TEST_LONG is not 1\n");
-        return;
-    }
-    ck_assert_int_eq(coir_run(park_many, &many, &(struct coir_runtime_options){.workers = 2}), 0);
-}
-END_TEST
-
 static void
 add(TCase *cases)
 {
@@ -560,8 +480,6 @@ add(TCase *cases)
     tcase_add_test(cases, idle_workers_find_newborns);
     tcase_add_loop_test(cases, busy_daemons_do_not_keep_it, 1, 5);
     tcase_add_test(cases, an_idle_program_does_nothing);
-    tcase_add_loop_test(cases, a_hundred_thousand_wait, 1, 3);
-    tcase_add_test(cases, a_million_wait);
 }
 
 int
