@@ -38,15 +38,6 @@ with_waiters(const struct cr_lock *lock, uintptr_t state)
     return lock->first ? state | CR_LOCK_WAITERS : state & ~(uintptr_t)CR_LOCK_WAITERS;
 }
 
-/* After a time-out or cancel: off the list. */
-static void
-withdraw(struct cr_lock *lock, struct cr_wait *wait)
-{
-    uintptr_t state = cr_guard_take(&lock->word);
-    cr_waiters_remove(&lock->first, wait);
-    cr_guard_release(&lock->word, with_waiters(lock, state));
-}
-
 int
 cr_lock_wait(struct cr_lock *lock, struct coir_task *self, coir_time deadline, enum cr_lock_manner manner)
 {
@@ -79,7 +70,7 @@ cr_lock_wait(struct cr_lock *lock, struct coir_task *self, coir_time deadline, e
         if (manner == CR_LOCK_DEAF)
             cr_store_rlx(&self->shield, cr_load_rlx(&self->shield) - 1);
         if (cr_wait_is_linked(wait))
-            withdraw(lock, wait);
+            cr_wait_withdraw(wait, &lock->word, &lock->first, CR_LOCK_WAITERS);
         if (result != COMPETE)
             return result;
     }

@@ -169,6 +169,14 @@ cr_guard_spin(uint32_t round)
         cr_relax();
 }
 
+void
+cr_wait_withdraw(struct cr_wait *wait, CR_ATOMIC(uintptr_t) * word, uintptr_t *first, uintptr_t mark)
+{
+    uintptr_t state = cr_guard_take(word);
+    cr_waiters_remove(first, wait);
+    cr_guard_release(word, *first ? state : state & ~mark);
+}
+
 struct coir_task *
 cr_waiters_claim(uintptr_t *first, int result)
 {

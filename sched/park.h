@@ -1,6 +1,6 @@
 /* sched/park.h: the one place where tasks sleep, and the one where they are woken.
  *
- * A primitive that has to make its caller wait:
+ * A primitive that has to make its caller wait does so by cr_wait_in, which is:
  *
  *     under its guard, after it has seen that the caller must wait:
  *         cr_wait_begin(&wait, task);  put &wait.link on its list;  release the guard
@@ -193,6 +193,30 @@ static inline struct cr_wait *
 cr_waiters_first(const uintptr_t *first)
 {
     return *first ? cr_container(*first, struct cr_wait, link) : NULL;
+}
+
+/* After a time-out or cancel: takes the wait off the list, under the guard; when nobody is left there the word loses mark. */
+void cr_wait_withdraw(struct cr_wait *wait, CR_ATOMIC(uintptr_t) * word, uintptr_t *first, uintptr_t mark);
+
+/* Waits at the end of the list of an object whose guard the caller holds, and gives the guard back: state is what else is
+ * to be in the word. While somebody is on the list the word has the bits mark, too (0: the object has no use for that).
+ * What ended the wait, or why it may not wait at all. wait is the caller's because it may have more to it. */
+static inline __attribute__((always_inline)) int
+cr_wait_in(struct cr_wait *wait, struct coir_task *self, CR_ATOMIC(uintptr_t) * word, uintptr_t state, uintptr_t *first,
+           uintptr_t mark, coir_time deadline)
+{
+    int result = cr_may_wait(deadline);
+    if (result) {
+        cr_guard_release(word, state);
+        return result;
+    }
+    cr_wait_begin(wait, self);
+    cr_waiters_append(first, wait);
+    cr_guard_release(word, state | mark);
+    result = cr_park(wait, deadline);
+    if (cr_wait_is_linked(wait))
+        cr_wait_withdraw(wait, word, first, mark);
+    return result;
 }
 
 /* Takes waits off until one of them could be claimed with result: its task, to be unparked after the guard; NULL: none. */
