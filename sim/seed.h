@@ -12,8 +12,8 @@
 enum { CR_SIM_TEXT = 2200 };
 
 struct cr_sim_scenario {
-    const char *name;                         /* one word: COIR_SIM_SCENARIO names it */
-    void (*play)(void *arg);                  /* the first thread */
+    const char *name;        /* one word: COIR_SIM_SCENARIO names it */
+    void (*play)(void *arg); /* the first thread */
     /* On the real thread, before each run and after the last: a new state, what the last run left freed. NULL: none. */
     void (*before)(uint64_t seed, void *arg);
     /* What must hold when all threads have ended: NULL, or a sentence about what does not. */
