@@ -1,5 +1,6 @@
 /* sched/lock.c: the slow paths of lock.h. */
 #include "sched/lock.h"
+#include "sched/graph.h"
 #include "sched/worker.h"
 
 enum { OLD = 1000000 }; /* ns: who waits longer is handed the lock wherever it is */
@@ -39,7 +40,8 @@ with_waiters(const struct cr_lock *lock, uintptr_t state)
 }
 
 int
-cr_lock_wait(struct cr_lock *lock, struct coir_task *self, coir_time deadline, enum cr_lock_manner manner)
+cr_lock_wait(struct cr_lock *lock, struct coir_task *self, coir_time deadline, enum cr_lock_manner manner,
+             const struct cr_edge *edge)
 {
     uintptr_t mine = cr_load_rlx(&self->id) << CR_LOCK_SHIFT, seen;
     struct lock_wait waiting = {.since = 0};
@@ -58,7 +60,7 @@ cr_lock_wait(struct cr_lock *lock, struct coir_task *self, coir_time deadline, e
         /* Before the wait begins: from then on a plain thread's can be claimed by a canceler. */
         if (manner == CR_LOCK_DEAF)
             cr_store_rlx(&self->shield, cr_load_rlx(&self->shield) + 1);
-        cr_wait_begin(wait, self);
+        cr_wait_begin_for(wait, self, edge);
         if (again) {
             cr_waiters_prepend(&lock->first, wait);
         } else {
@@ -66,7 +68,7 @@ cr_lock_wait(struct cr_lock *lock, struct coir_task *self, coir_time deadline, e
             cr_waiters_append(&lock->first, wait);
         }
         cr_guard_release(&lock->word, seen | CR_LOCK_WAITERS);
-        result = cr_park(wait, deadline);
+        result = edge && cr_graph_closes(wait) ? -EDEADLK : cr_park(wait, deadline);
         if (manner == CR_LOCK_DEAF)
             cr_store_rlx(&self->shield, cr_load_rlx(&self->shield) - 1);
         if (cr_wait_is_linked(wait))
