@@ -210,12 +210,12 @@ parts(struct parity *play)
     char got[301];
     parity_open(play, PARITY_USUAL, ends);
     for (int i = 0; i < 200; i++)
-        many[i] = (struct iovec){(char *)(uintptr_t) "abcdefgh" + i % 5, (size_t)(i % 4)};
+        many[i] = (struct iovec){(char *)(uintptr_t) & "abcdefgh"[i % 5], (size_t)(i % 4)};
     parity_note(play, "parts", coir_stream_write_parts(ends[0], many, 200, core_soon()));
     parity_note(play, "none", coir_stream_write_parts(ends[0], NULL, 0, core_soon()));
     MUST_BE(coir_stream_read_full(ends[1], got, 300, core_soon()), 300);
     for (int i = 0, at = 0; i < 200; at += i++ % 4)
-        MUST(!memcmp(got + at, "abcdefgh" + i % 5, (size_t)(i % 4)));
+        MUST(!memcmp(got + at, &"abcdefgh"[i % 5], (size_t)(i % 4)));
     parity_note(play, "more", coir_stream_read(ends[1], got, 1, COIR_NOW));
     parity_close(ends);
 }
