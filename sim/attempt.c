@@ -179,9 +179,9 @@ static int
 give_bytes(struct cr_socket *socket, const struct cr_op *op, size_t most)
 {
     size_t size = length_of(op), done;
-    if (size > most) {
-        socket->wants_room = true;
+    if (size > most) { /* what does not fit is waited for, as after -EAGAIN: Linux, too, remembers it (SOCK_NOSPACE) */
         size = most;
+        socket->wants_room = true;
     }
     if (size > 1 && cr_net_draw(cr_net_plan()->short_write_ppm, "short write")) {
         size = 1 + cr_sim_chance((uint32_t)size - 1, "how much");
