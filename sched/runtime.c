@@ -4,7 +4,13 @@
  * worker counts the tasks begun and ended on it, the sums are read twice, and if both readings are the same and equal,
  * then at the moment between them none was alive; and with none alive none can come. (No shared counter: that would
  * be a locked instruction for each task.) The last to go idle sees the counts of all others: all have set their idle bits
- * in one word before. */
+ * in one word before.
+ *
+ * From outside a task may come at any time: a call of coir_runtime_go. It is counted like a task that lives as long as the
+ * call: begun before it looks at the state, ended as its last touch of the runtime. The word in which calls are begun is
+ * closed by a compare-and-swap from what both readings saw. So either the call is found alive, and the runtime waits for it
+ * and for the task it starts; or the swap fails; or the call finds the word closed and is refused. No worker comes to know
+ * when a call ends, so while one is under way, which is never long, idle workers look again each millisecond. */
 #include "sched/runtime.h"
 #include "base/choose.h"
 #include "base/log.h"
@@ -22,20 +28,24 @@ enum { STACK_SIZE = 256 << 10 };
 
 /* ---- Ending ---- */
 
+#define LOOK_AGAIN COIR_MS
+
 struct census {
-    uint64_t begun, ended, daemons_begun, daemons_ended;
+    uint64_t begun, ended, daemons_begun, daemons_ended, calls, calls_left;
 };
 
 static struct census
 take_census(struct coir_runtime *runtime)
 {
-    struct census census = {.begun = cr_load_acq(&runtime->outside_started),
-                            .daemons_begun = cr_load_acq(&runtime->outside_daemons)};
-    /* Ends before beginnings: a task that is seen to have ended is seen to have begun. */
+    struct census census = {.calls_left = cr_load_acq(&runtime->calls_left)}; /* pairs with end_call */
+    /* Ends before beginnings: what is seen to have ended is seen to have begun, and so is the task a call has started. */
     for (unsigned i = 0; i < runtime->count; i++) {
         census.ended += cr_load_acq(&runtime->workers[i].ended);
         census.daemons_ended += cr_load_acq(&runtime->workers[i].daemons_ended);
     }
+    census.begun = cr_load_acq(&runtime->outside_started);
+    census.daemons_begun = cr_load_acq(&runtime->outside_daemons);
+    census.calls = cr_load_acq(&runtime->calls);
     for (unsigned i = 0; i < runtime->count; i++) {
         census.begun += cr_load_acq(&runtime->workers[i].started);
         census.daemons_begun += cr_load_acq(&runtime->workers[i].daemons_started);
@@ -59,23 +69,36 @@ cr_runtime_advance(struct coir_runtime *runtime, uint32_t state)
     }
 }
 
+static bool
+has_calls(const struct census *census)
+{
+    return census->calls / CR_ONE_CALL != census->calls_left;
+}
+
 bool
-cr_runtime_check(struct coir_runtime *runtime)
+cr_runtime_check(struct coir_runtime *runtime, coir_time *again)
 {
     uint32_t state = cr_load_acq(&runtime->state);
     struct census one, two;
+    *again = COIR_NEVER;
     if (state == CR_RUNTIME_OPEN || state == CR_RUNTIME_DONE)
         return state == CR_RUNTIME_DONE;
     one = take_census(runtime);
-    if (one.begun != one.ended)
+    if (has_calls(&one))
+        *again = cr_now() + LOOK_AGAIN;
+    if (one.begun != one.ended || has_calls(&one))
         return false;
     two = take_census(runtime);
-    if (memcmp(&one, &two, sizeof one) != 0)
+    if (memcmp(&one, &two, sizeof one) != 0) {
+        *again = cr_now() + LOOK_AGAIN; /* it may have been a call that has come and gone */
         return false;
-    if (two.daemons_begun == two.daemons_ended)
+    }
+    if (two.daemons_begun != two.daemons_ended)
+        cr_runtime_advance(runtime, CR_RUNTIME_STOPPING);
+    else if (cr_cas_ar(&runtime->calls, &two.calls, two.calls | CR_NO_MORE)) /* pairs with begin_call */
         cr_runtime_advance(runtime, CR_RUNTIME_DONE);
     else
-        cr_runtime_advance(runtime, CR_RUNTIME_STOPPING);
+        *again = cr_now() + LOOK_AGAIN;
     return cr_load_acq(&runtime->state) == CR_RUNTIME_DONE;
 }
 
@@ -285,15 +308,40 @@ coir_runtime_start(const struct coir_runtime_options *options, struct coir_runti
     return error;
 }
 
+/* false: the runtime is done, and its memory may go at any moment. */
+static bool
+begin_call(struct coir_runtime *runtime)
+{
+    uint64_t calls = cr_load_acq(&runtime->calls);
+    do
+        if (calls & CR_NO_MORE)
+            return false;
+    while (!cr_cas_ar(&runtime->calls, &calls, calls + CR_ONE_CALL)); /* pairs with cr_runtime_check */
+    return true;
+}
+
+/* After this the runtime may be gone. */
+static void
+end_call(struct coir_runtime *runtime)
+{
+    (void)cr_add_ar(&runtime->calls_left, 1);
+}
+
 int
 coir_runtime_go(struct coir_runtime *runtime, coir_function *function, void *arg,
                 const struct coir_task_options *options, struct coir_task **task)
 {
+    int error;
     if (task)
         *task = NULL;
+    if (!begin_call(runtime))
+        return cr_fail(-EPIPE, "the runtime is stopped");
     if (cr_load_acq(&runtime->state) >= CR_RUNTIME_STOPPING)
-        return cr_fail(-EPIPE, "runtime '%s' is being stopped", runtime->name);
-    return cr_go(runtime, function, arg, options, CR_SPREAD, NULL, NULL, task);
+        error = cr_fail(-EPIPE, "runtime '%s' is being stopped", runtime->name);
+    else
+        error = cr_go(runtime, function, arg, options, CR_SPREAD, NULL, NULL, task);
+    end_call(runtime);
+    return error;
 }
 
 int

@@ -135,8 +135,10 @@ look_around(struct cr_worker *worker)
     if (worker->backend->maybe_ready(worker->backend_self))
         reap(worker, COIR_NOW);
     /* Daemons that never sleep must not keep a runtime from ending. */
-    if (cr_unlikely(cr_load_rlx(&worker->runtime->state) == CR_RUNTIME_ENDING))
-        (void)cr_runtime_check(worker->runtime);
+    if (cr_unlikely(cr_load_rlx(&worker->runtime->state) == CR_RUNTIME_ENDING)) {
+        coir_time again;
+        (void)cr_runtime_check(worker->runtime, &again);
+    }
 }
 
 /* ---- Sleeping ---- */
@@ -177,7 +179,7 @@ sleep_until_something(struct cr_worker *worker)
 {
     struct coir_runtime *runtime = worker->runtime;
     uint64_t bit = UINT64_C(1) << worker->index;
-    coir_time until, before;
+    coir_time until, before, again;
     if (spin_for_note(worker))
         return;
     (void)cr_or_sc(&runtime->idle, bit); /* against the fence in cr_go: newborn pushed, or idle bit seen */
@@ -185,11 +187,13 @@ sleep_until_something(struct cr_worker *worker)
         worker->searching = false;
         cr_store_rel(&runtime->searching, 0);
     }
-    if (!cr_newborns_anywhere(runtime) && !cr_runtime_check(runtime) && cr_inbox_doze(&worker->inbox)) {
+    if (!cr_newborns_anywhere(runtime) && !cr_runtime_check(runtime, &again) && cr_inbox_doze(&worker->inbox)) {
         give_memory_back(worker);
         until = cr_timers_next(&worker->timers);
         if (worker->stacks.trim_at < until)
             until = worker->stacks.trim_at;
+        if (again < until)
+            until = again;
         before = worker->runtime->count > 1 ? cr_now() : 0;
         reap(worker, until);
         cr_inbox_wake_up(&worker->inbox);

@@ -42,7 +42,8 @@ COIR_EXPORT int coir_run(coir_function *function, void *arg, const struct coir_r
 /* The same for a program with its own main loop: all workers are new threads. */
 COIR_EXPORT int coir_runtime_start(const struct coir_runtime_options *options, struct coir_runtime **runtime);
 
-/* Starts a task in it, from any thread; as coir_go. -EPIPE: the runtime is being stopped. */
+/* Starts a task in it, from any thread; as coir_go. -EPIPE: the runtime is being stopped. A call that has begun before
+ * coir_runtime_stop is through is waited for by it, and so is its task; after that there is no runtime to call. */
 COIR_EXPORT int coir_runtime_go(struct coir_runtime *runtime, coir_function *function, void *arg,
                                 const struct coir_task_options *options, struct coir_task **task);
 
