@@ -38,10 +38,11 @@ struct cr_op {
     struct cr_list link; /* the backend's */
     enum cr_op_kind kind;
     int fd;
-    bool is_tcp;   /* a short read means that there is no more */
-    bool try_only; /* do not wait: -EAGAIN */
-    bool is_file;  /* a regular file: always "ready", and still it blocks */
-    bool begun;    /* CONNECT: the connection is under way */
+    bool is_tcp;     /* a short read means that there is no more */
+    bool try_only;   /* do not wait: -EAGAIN */
+    bool known_only; /* with try_only: -EAGAIN also if it would have to be found out whether it can be done */
+    bool is_file;    /* a regular file: always "ready", and still it blocks */
+    bool begun;      /* CONNECT: the connection is under way */
     int32_t result;
     void *data;
     size_t length;
@@ -57,8 +58,9 @@ cr_op_direction(const struct cr_op *op)
 
 /* What a kind of operation is: one system call, or what stands for it. */
 typedef int cr_operation_attempt(struct cr_op *op);
-/* Exchanges them, by kind: a simulation's; NULL: the real ones. Before runtimes start. */
-void cr_operation_install(cr_operation_attempt *const *attempts);
+/* Exchanges them, by kind: a simulation's, or ones that look at what they hand on; NULL: the real ones. Before runtimes
+ * start. Those that were there before. */
+cr_operation_attempt *const *cr_operation_install(cr_operation_attempt *const *attempts);
 
 /* Does it without waiting: the result, -EAGAIN: not now. Never answers -EINTR. */
 int cr_operation_try(struct cr_op *op);

@@ -125,7 +125,8 @@ cr_ready_start(void *self, struct cr_op *op)
     row = find(ready, op->fd);
     if (cr_unlikely(!row))
         return -ENOMEM;
-    if (row->ready[direction] || (op->kind == CR_OP_CONNECT && !op->begun)) {
+    /* Who only tries asks the kernel in any case: an event may be there that nobody has fetched, or nobody is attached. */
+    if (row->ready[direction] || (op->try_only && !op->known_only) || (op->kind == CR_OP_CONNECT && !op->begun)) {
         result = cr_operation_try(op);
         learn(row, op, result);
         if (!cr_list_is_empty(&row->waiting[direction]))

@@ -122,25 +122,6 @@ resolve(struct coir_runtime_options *options)
     return 0;
 }
 
-/* ---- Stacks that overflow ---- */
-
-static void
-report_fault(const void *address)
-{
-    struct cr_worker *worker = cr_here.worker;
-    struct coir_task *task = cr_here.task;
-    char text[256];
-    int length;
-    if (!worker || !task || !task->stack.slab || !cr_stack_guards(&worker->stacks, &task->stack, address))
-        return;
-    length = snprintf(text, sizeof text,
-                      "coir: task '%s' (%llu) has overflowed its stack of %zu KiB: make large arrays static or "
-                      "allocate them, or give the runtime a larger stack_size\n",
-                      task->name, (unsigned long long)coir_task_id(task),
-                      (worker->stacks.stride - worker->stacks.guard) >> 10);
-    (void)cr_world.write_error(text, (size_t)length);
-}
-
 /* ---- Making and unmaking ---- */
 
 static void
@@ -217,7 +198,7 @@ make(const struct coir_runtime_options *wanted, struct coir_runtime **made)
     if (error)
         goto fail_free;
     if (!options.no_overflow_report)
-        (void)cr_world.fault_handler(report_fault);
+        (void)cr_world.fault_handler(cr_overflow_report);
     error = cr_monitor_start(runtime);
     if (error)
         goto fail_workers;

@@ -51,6 +51,9 @@ int cr_go(struct coir_runtime *runtime, coir_function *function, void *arg, cons
 int cr_join(struct coir_task *task, int *result, coir_time deadline);
 void cr_release(struct coir_task *task); /* one's handle; the block goes when it has ended, too */
 
+/* sched/overflow.c: in the handler of a fault at this address: says whose guard it is, if it is one. */
+void cr_overflow_report(const void *address);
+
 /* sched/monitor.c */
 int cr_monitor_start(struct coir_runtime *runtime);
 void cr_monitor_stop(struct coir_runtime *runtime);

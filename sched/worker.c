@@ -329,13 +329,50 @@ next_of_step(void *arg)
     return next_slowly(worker);
 }
 
+/* Either where there is C++: a fiber's exceptions in flight leave the thread with it, and come back with it. */
+static struct cr_context *
+next_beside_exceptions(void *arg)
+{
+    struct cr_worker *worker = arg;
+    struct coir_task *task = cr_load_rlx(&worker->current);
+    struct cr_context *context;
+    if (cr_unlikely(cr_exceptions_in_flight(worker->exceptions))) {
+        task->in_flight = cr_exceptions_take(worker->exceptions);
+        cr_store_rlx(&task->flags, cr_load_rlx(&task->flags) | CR_TASK_IN_FLIGHT);
+    }
+    context = worker->once ? next_of_step(worker) : next(worker);
+    if (!context)
+        return NULL;
+    task = cr_container(context, struct coir_task, context);
+    if (cr_unlikely(cr_load_rlx(&task->flags) & CR_TASK_IN_FLIGHT)) {
+        *worker->exceptions = task->in_flight;
+        cr_store_rlx(&task->flags, cr_load_rlx(&task->flags) & ~(uint32_t)CR_TASK_IN_FLIGHT);
+    }
+    return context;
+}
+
+/* Enters fibers until there is no next one. A caller of coir_run may be inside a catch block itself. */
+static void
+enter_all(struct cr_worker *worker)
+{
+    struct cr_exceptions callers;
+    worker->exceptions = cr_exceptions_of_thread();
+    if (!worker->exceptions) {
+        cr_context_loop(&worker->loop, worker->once ? next_of_step : next, worker);
+        return;
+    }
+    callers = cr_exceptions_take(worker->exceptions);
+    cr_context_loop(&worker->loop, next_beside_exceptions, worker);
+    *worker->exceptions = callers;
+}
+
 bool
 cr_step(struct cr_worker *worker)
 {
     uint64_t before = cr_load_rlx(&worker->slices);
     cr_here.worker = worker;
     worker->once = true;
-    cr_context_loop(&worker->loop, next_of_step, worker);
+    enter_all(worker);
     cr_here.worker = NULL;
     return cr_load_rlx(&worker->slices) != before;
 }
@@ -361,7 +398,7 @@ cr_worker_run(struct cr_worker *worker)
     if (cr_world.turn)
         run_by_steps(worker);
     else
-        cr_context_loop(&worker->loop, next, worker);
+        enter_all(worker);
     cr_here = before;
     cr_world.fault_stack_close(fault_stack);
 }
