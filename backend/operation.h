@@ -30,7 +30,8 @@ enum cr_op_direction { CR_OP_IN, CR_OP_OUT };
 enum {
     CR_PENDING = -5000, /* it will come through reap */
     CR_AGAIN = -5001,   /* as a result from reap: it can go on now; start it again */
-    CR_BLOCKS = -5002   /* this descriptor cannot be waited for (a file): do it on a helper thread */
+    CR_BLOCKS = -5002,  /* this descriptor cannot be waited for (a file): do it on a helper thread */
+    CR_BEYOND = -5003   /* this backend cannot wait for a descriptor of this number (cr_backend.numbers) */
 };
 
 struct cr_op {

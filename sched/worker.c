@@ -13,6 +13,8 @@
 #include "sched/operate.h"
 #include "sched/runtime.h"
 
+#include <string.h>
+
 enum {
     TURNS = 64,         /* between two looks */
     NEWBORN_FIRST = 16, /* turns */
@@ -406,15 +408,16 @@ cr_worker_run(struct cr_worker *worker)
 }
 
 int
-cr_worker_init(struct cr_worker *worker, struct coir_runtime *runtime, unsigned index)
+cr_worker_init(struct cr_worker *worker, struct coir_runtime *runtime, unsigned index, const struct cr_backend *backend)
 {
     int slot, error;
+    memset(worker, 0, sizeof *worker); /* it may have been tried with another backend */
     worker->runtime = runtime;
     worker->index = index;
     worker->ready_end = &worker->ready;
     worker->nudge.kind = CR_NOTE_NUDGE;
     worker->stop.kind = CR_NOTE_STOP;
-    worker->backend = cr_backend_find(runtime->options.backend);
+    worker->backend = backend;
     cr_stacks_init(&worker->stacks, runtime->options.stack_size);
     /* The slot first, as the backend wants to know it; the backend is told to the slot when it is there. */
     slot = cr_descriptor_join(worker->backend);

@@ -54,7 +54,8 @@ struct cr_worker {
     struct cr_ring newborns __attribute__((aligned(64)));
 };
 
-int cr_worker_init(struct cr_worker *worker, struct coir_runtime *runtime, unsigned index);
+int cr_worker_init(struct cr_worker *worker, struct coir_runtime *runtime, unsigned index,
+                   const struct cr_backend *backend);
 void cr_worker_fini(struct cr_worker *worker);
 /* On the thread that is to be the worker: runs until the runtime is done. */
 void cr_worker_run(struct cr_worker *worker);
