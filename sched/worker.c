@@ -398,7 +398,7 @@ cr_worker_run(struct cr_worker *worker)
     size_t size = 0;
     (void)cr_world.thread_bounds(&bottom, &size);
     cr_context_init_loop(&worker->loop, bottom, size);
-    cr_here = (struct cr_here){NULL, worker};
+    cr_here = (struct cr_here){.worker = worker};
     if (cr_world.turn)
         run_by_steps(worker);
     else
