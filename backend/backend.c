@@ -3,7 +3,13 @@
 
 #include <string.h>
 
-static const struct cr_backend *const backends[] = {&cr_backend_epoll}; /* best first */
+/* Best first. */
+static const struct cr_backend *const backends[] = {
+    &cr_backend_epoll,
+#ifdef CR_URING
+    &cr_backend_uring,
+#endif
+};
 static const struct cr_backend *installed;
 
 void
@@ -26,5 +32,5 @@ cr_backend_find(const char *name)
 const char *
 cr_backend_names(void)
 {
-    return "epoll";
+    return "epoll, uring";
 }

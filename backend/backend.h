@@ -32,7 +32,7 @@ struct cr_backend {
     void (*wake)(void *self);
 };
 
-extern const struct cr_backend cr_backend_epoll;
+extern const struct cr_backend cr_backend_epoll, cr_backend_uring;
 
 /* By name, NULL: the best here; NULL answers: no such backend. */
 const struct cr_backend *cr_backend_find(const char *name);

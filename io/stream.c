@@ -35,6 +35,7 @@ struct coir_stream {
     char *bytes;             /* the read buffer; NULL: none */
     size_t begin, end, room; /* what is inside */
     bool at_end;             /* the kernel has said so */
+    bool eager;              /* something is likely to be there already (cr_op.eager) */
     bool skipping;           /* the rest of a line that was too long */
     /* Under out. */
     bool out_ended; /* shut down, or a write stopped half-way */
@@ -48,6 +49,7 @@ new_stream(int fd, struct coir_stream **stream)
     if (!made)
         return -ENOMEM;
     made->fd = fd;
+    made->eager = true;
     *stream = made;
     return 0;
 }
@@ -161,9 +163,11 @@ fetch(struct coir_stream *stream, void *bytes, size_t size, coir_time deadline)
                                 .fd = stream->fd,
                                 .is_tcp = stream->is_tcp,
                                 .is_file = stream->is_file,
+                                .eager = stream->eager,
                                 .data = bytes,
                                 .length = size};
     result = cr_operate(&pending, &stream->in, deadline);
+    stream->eager = pending.op.eager;
     if (result == 0)
         stream->at_end = true;
     else if (result == -EIO && !stream->is_socket && !stream->is_file)
@@ -431,6 +435,7 @@ static int
 send_all(struct coir_stream *stream, struct iovec *parts, size_t count, bool *begun, coir_time deadline)
 {
     struct cr_pending pending;
+    bool eager = true;
     advance(&parts, &count, 0);
     while (count) {
         int sent;
@@ -438,9 +443,11 @@ send_all(struct coir_stream *stream, struct iovec *parts, size_t count, bool *be
                                     .fd = stream->fd,
                                     .is_tcp = stream->is_tcp,
                                     .is_file = stream->is_file,
+                                    .eager = eager,
                                     .parts = parts,
                                     .count = stream->is_socket ? count : 1};
         sent = cr_operate(&pending, &stream->out, deadline);
+        eager = pending.op.eager;
         if (sent < 0)
             return sent == -ECONNRESET || (pending.kernel_failed && sent == -ETIMEDOUT) ? -EPIPE : sent;
         *begun = true;
