@@ -1,6 +1,7 @@
 /* backend/backend.c: the table of backends. */
 #include "backend/backend.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Best first. */
@@ -9,7 +10,11 @@ static const struct cr_backend *const backends[] = {
 #ifdef CR_URING
     &cr_backend_uring,
 #endif
+    &cr_backend_poll,
+    &cr_backend_select,
 };
+enum { BACKENDS = sizeof backends / sizeof backends[0] };
+
 static const struct cr_backend *installed;
 
 void
@@ -18,19 +23,32 @@ cr_backend_install(const struct cr_backend *backend)
     installed = backend;
 }
 
-const struct cr_backend *
-cr_backend_find(const char *name)
+static const struct cr_backend *
+find(const char *name)
 {
-    if (installed && (!name || !strcmp(name, installed->name)))
+    if (installed && !strcmp(name, installed->name))
         return installed;
-    for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++)
-        if (!name || !strcmp(name, backends[i]->name))
+    for (size_t i = 0; i < BACKENDS; i++)
+        if (!strcmp(name, backends[i]->name))
             return backends[i];
     return NULL;
 }
 
-const char *
-cr_backend_names(void)
+const struct cr_backend *
+cr_backend_choice(const char *name, size_t nth)
 {
-    return "epoll, uring";
+    if (name)
+        return nth ? NULL : find(name);
+    if (installed)
+        return nth ? NULL : installed;
+    return nth < BACKENDS ? backends[nth] : NULL;
+}
+
+void
+cr_backend_names(char *names, size_t size)
+{
+    size_t length = 0;
+    names[0] = '\0';
+    for (size_t i = 0; i < BACKENDS && length < size; i++)
+        length += (size_t)snprintf(names + length, size - length, "%s%s", i ? ", " : "", backends[i]->name);
 }

@@ -135,10 +135,12 @@ static cr_operation_attempt *const real[CR_OP_KINDS] = {
 
 static cr_operation_attempt *const *tries = real;
 
-void
+cr_operation_attempt *const *
 cr_operation_install(cr_operation_attempt *const *attempts)
 {
+    cr_operation_attempt *const *before = tries;
     tries = attempts ? attempts : real;
+    return before;
 }
 
 int

@@ -264,7 +264,7 @@ uring_start(void *opened, struct cr_op *op)
     if (op->is_file && op->try_only)
         return CR_BLOCKS;
     if (!op->is_file && (op->try_only || tries_first(op))) {
-        int result = cr_operation_try(op);
+        int result = op->known_only && !op->eager ? -EAGAIN : cr_operation_try(op);
         op->eager = is_worth_trying(op, result);
         if (result != -EAGAIN || op->try_only)
             return result;

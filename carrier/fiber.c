@@ -16,7 +16,7 @@ coir_go_spread(coir_function *function, void *arg, const struct coir_task_option
 int
 coir_join(struct coir_task *task, int *result, coir_time deadline)
 {
-    return cr_join(task, result, deadline);
+    return cr_join(task, result, deadline, __builtin_return_address(0));
 }
 
 void

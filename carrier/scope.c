@@ -223,22 +223,11 @@ wait_for_tasks(struct scope *scope, coir_time deadline, bool deaf)
         unlock(scope);
         return 0;
     }
-    result = cr_may_wait(deadline);
-    if (result) {
-        unlock(scope);
-        return result;
-    }
-    if (deaf)
+    if (deaf) /* before the wait begins: from then on a plain thread's can be claimed by a canceler */
         cr_store_rlx(&self->shield, cr_load_rlx(&self->shield) + 1);
-    cr_wait_begin(&wait, self);
-    cr_waiters_append(&scope->waiter, &wait);
-    unlock(scope);
-    result = cr_park(&wait, deadline);
+    result = cr_wait_in(&wait, self, &scope->word, 0, &scope->waiter, 0, deadline);
     if (deaf)
         cr_store_rlx(&self->shield, cr_load_rlx(&self->shield) - 1);
-    lock(scope);
-    cr_waiters_remove(&scope->waiter, &wait);
-    unlock(scope);
     return result;
 }
 

@@ -22,6 +22,7 @@ set(ENV{PKG_CONFIG_LIBDIR} "${COIR_AARCH64_ROOT}/usr/lib/aarch64-linux-gnu/pkgco
 set(ENV{PKG_CONFIG_SYSROOT_DIR} "${COIR_AARCH64_ROOT}")
 if(EXISTS ${COIR_AARCH64_ROOT})
     set(CMAKE_C_FLAGS_INIT "-isystem ${COIR_AARCH64_ROOT}/usr/include/aarch64-linux-gnu")
+    set(CMAKE_CXX_FLAGS_INIT "${CMAKE_C_FLAGS_INIT}")
     set(CMAKE_EXE_LINKER_FLAGS_INIT "-L${COIR_AARCH64_ROOT}/usr/lib/aarch64-linux-gnu")
     set(CMAKE_BUILD_RPATH ${COIR_AARCH64_ROOT}/usr/lib/aarch64-linux-gnu)
 endif()

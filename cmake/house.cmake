@@ -28,14 +28,15 @@ function(coir_sanitize target)
     endif()
 endfunction()
 
-# coir_house(TARGET): compiles it as our own code: gnu11, all warnings, includes from the repository's root.
+# coir_house(TARGET): compiles it as our own code: gnu11 (tests in C++: gnu++17), all warnings, includes from the repository's root.
 # Everything is PRIVATE: who uses the library keeps his own ways.
 function(coir_house target)
-    set_target_properties(${target} PROPERTIES C_STANDARD 11 C_STANDARD_REQUIRED ON C_EXTENSIONS ON)
+    set_target_properties(${target} PROPERTIES C_STANDARD 11 C_STANDARD_REQUIRED ON C_EXTENSIONS ON
+        CXX_STANDARD 17 CXX_STANDARD_REQUIRED ON)
     target_include_directories(${target} PRIVATE ${coir_SOURCE_DIR} ${coir_SOURCE_DIR}/include)
     target_compile_definitions(${target} PRIVATE _GNU_SOURCE $<$<BOOL:${COIR_CHECKED}>:CR_CHECKED>)
     target_compile_options(${target} PRIVATE
-        -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes $<$<BOOL:${COIR_WERROR}>:-Werror>
+        -Wall -Wextra -Wshadow -Wconversion $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes> $<$<BOOL:${COIR_WERROR}>:-Werror>
         -fvisibility=hidden
         -fno-omit-frame-pointer) # so that a debugger and perf see every fiber's callers
     coir_sanitize(${target})

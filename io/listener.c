@@ -69,7 +69,7 @@ complain(int failure)
     coir_time now = cr_now();
     bool due;
     pthread_mutex_lock(&lock);
-    due = now - logged >= COIR_SECOND;
+    due = now - logged >= COIR_SECOND || now < logged; /* a virtual clock that has begun again */
     if (due)
         logged = now;
     pthread_mutex_unlock(&lock);

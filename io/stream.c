@@ -151,9 +151,11 @@ map_failure(int result)
     return result == -ETIMEDOUT ? -ECONNRESET : result;
 }
 
+enum manner { ASK, KNOWN_ONLY }; /* the second: COIR_NOW without a system call that may be in vain */
+
 /* One receive into bytes: how many, 0 at the end, or a failure. Under in. */
 static ssize_t
-fetch(struct coir_stream *stream, void *bytes, size_t size, coir_time deadline)
+fetch_by(struct coir_stream *stream, void *bytes, size_t size, enum manner manner, coir_time deadline)
 {
     struct cr_pending pending;
     int result;
@@ -163,6 +165,7 @@ fetch(struct coir_stream *stream, void *bytes, size_t size, coir_time deadline)
                                 .fd = stream->fd,
                                 .is_tcp = stream->is_tcp,
                                 .is_file = stream->is_file,
+                                .known_only = manner == KNOWN_ONLY,
                                 .eager = stream->eager,
                                 .data = bytes,
                                 .length = size};
@@ -173,6 +176,12 @@ fetch(struct coir_stream *stream, void *bytes, size_t size, coir_time deadline)
     else if (result == -EIO && !stream->is_socket && !stream->is_file)
         result = 0; /* a terminal that has hung up */
     return pending.kernel_failed ? map_failure(result) : result;
+}
+
+static ssize_t
+fetch(struct coir_stream *stream, void *bytes, size_t size, coir_time deadline)
+{
+    return fetch_by(stream, bytes, size, ASK, deadline);
 }
 
 static size_t
@@ -230,7 +239,8 @@ refill(struct coir_stream *stream, size_t wanted, coir_time deadline)
     int error = make_room(stream, wanted);
     if (error)
         return error;
-    count = fetch(stream, stream->bytes + stream->end, stream->room - stream->end, COIR_NOW);
+    count = fetch_by(stream, stream->bytes + stream->end, stream->room - stream->end,
+                     deadline == COIR_NOW ? ASK : KNOWN_ONLY, COIR_NOW);
     if (count == -EAGAIN && deadline != COIR_NOW) {
         char first[256];
         if (buffered(stream)) {

@@ -32,7 +32,7 @@ cr_inbox_push(struct cr_inbox *inbox, struct cr_note *note)
 {
     struct cr_note *old = cr_load_rlx(&inbox->head);
     do
-        CR_SHARED(note->next) = old == CR_INBOX_ASLEEP ? NULL : old;
+        CR_SHARED_WRITE(note->next) = old == CR_INBOX_ASLEEP ? NULL : old;
     while (!cr_cas_rel(&inbox->head, &old, note)); /* pairs with the swap in drain: the note and what it speaks of */
     return old == CR_INBOX_ASLEEP;
 }
@@ -48,8 +48,8 @@ cr_inbox_drain(struct cr_inbox *inbox)
     if (list == CR_INBOX_ASLEEP)
         return NULL;
     while (list) {
-        struct cr_note *next = CR_SHARED(list->next);
-        CR_SHARED(list->next) = oldest;
+        struct cr_note *next = CR_SHARED_READ(list->next);
+        CR_SHARED_WRITE(list->next) = oldest;
         oldest = list;
         list = next;
     }

@@ -118,23 +118,9 @@ serve_first(struct coir_queue *queue, uintptr_t *list, const void *item, bool gi
 static inline __attribute__((always_inline)) int
 wait_on(struct coir_queue *queue, uintptr_t *list, struct coir_task *self, void *item, coir_time deadline)
 {
-    struct item_wait waiting; /* cr_wait_begin fills the rest */
-    int result = cr_may_wait(deadline);
+    struct item_wait waiting; /* cr_wait_in fills the rest */
     waiting.item = item;
-    if (result) {
-        release(queue);
-        return result;
-    }
-    cr_wait_begin(&waiting.wait, self);
-    cr_waiters_append(list, &waiting.wait);
-    release(queue);
-    result = cr_park(&waiting.wait, deadline);
-    if (cr_wait_is_linked(&waiting.wait)) {
-        (void)cr_guard_take(&queue->word);
-        cr_waiters_remove(list, &waiting.wait);
-        release(queue);
-    }
-    return result;
+    return cr_wait_in(&waiting.wait, self, &queue->word, 0, list, 0, deadline);
 }
 
 int

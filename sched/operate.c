@@ -48,6 +48,22 @@ by_kernel(struct cr_pending *pending, int result)
     return result;
 }
 
+/* What start answers when the backend cannot wait for this descriptor. */
+static int
+not_by_backend(struct cr_worker *worker, struct cr_op *op, int answer)
+{
+    static const char *const calls[CR_OP_KINDS] = {
+        [CR_OP_RECEIVE] = "read", [CR_OP_SEND] = "write",    [CR_OP_READ] = "read",
+        [CR_OP_WRITE] = "write",  [CR_OP_ACCEPT] = "accept", [CR_OP_CONNECT] = "dial",
+    };
+    if (answer == CR_BLOCKS)
+        return cr_offload(block, op);
+    return cr_fail(-ERANGE,
+                   "%s: the %s backend cannot wait for descriptor %d, only for numbers below %d; another backend can "
+                   "(COIR_BACKEND=epoll)",
+                   calls[op->kind], worker->backend->name, op->fd, worker->backend->numbers);
+}
+
 static int
 operate_fiber(struct cr_pending *pending, const struct cr_lock *side, coir_time deadline)
 {
@@ -56,8 +72,8 @@ operate_fiber(struct cr_pending *pending, const struct cr_lock *side, coir_time 
     pending->op.try_only = deadline == COIR_NOW;
     for (;;) {
         int result = worker->backend->start(worker->backend_self, &pending->op);
-        if (result == CR_BLOCKS)
-            return cr_offload(block, &pending->op);
+        if (cr_unlikely(result == CR_BLOCKS || result == CR_BEYOND))
+            return not_by_backend(worker, &pending->op, result);
         if (result != CR_PENDING)
             return result == -EAGAIN && pending->why ? pending->why : by_kernel(pending, result);
         cr_wait_begin(&pending->wait, cr_here.task);

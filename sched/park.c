@@ -114,18 +114,26 @@ cr_wait_abandon(struct cr_wait *wait)
     cr_wait_over(wait);
 }
 
+void
+cr_wait_unpinned(struct coir_task *task)
+{
+    for (uint32_t round = 0; cr_load_acq(&task->claim) & CR_CLAIM_PINS; round++)
+        cr_guard_spin(round); /* a few instructions of somebody else's */
+}
+
 /* A plain thread cannot be reached through an inbox: its wait is claimed where it is, by its present epoch. That it does
  * not leave that wait meanwhile is decided by the swap. */
 static void
 poke_thread(struct coir_task *task, int why)
 {
-    uint64_t old = cr_load_acq(&task->claim);
+    uint64_t old = cr_load_acq(&task->claim), epoch = old >> CR_CLAIM_SHIFT;
     if ((old & CR_CLAIM_STATE) != CR_WAITING)
         return; /* it looks itself before it sleeps */
     if (why == -ECANCELED && cr_load_acq(&task->shield))
         return;
-    if (!cr_cas_ar(&task->claim, &old, (old & ~(uint64_t)CR_CLAIM_STATE) | CR_CLAIMED))
-        return;
+    while (!cr_cas_ar(&task->claim, &old, old ^ CR_WAITING ^ CR_CLAIMED))
+        if ((old & CR_CLAIM_STATE) != CR_WAITING || old >> CR_CLAIM_SHIFT != epoch)
+            return;
     task->result = why;
     cr_unpark(task);
 }
@@ -167,6 +175,14 @@ cr_guard_spin(uint32_t round)
         cr_world.thread_pause(); /* the holder may have lost its processor */
     else
         cr_relax();
+}
+
+void
+cr_wait_withdraw(struct cr_wait *wait, CR_ATOMIC(uintptr_t) * word, uintptr_t *first, uintptr_t mark)
+{
+    uintptr_t state = cr_guard_take(word);
+    cr_waiters_remove(first, wait);
+    cr_guard_release(word, *first ? state : state & ~mark);
 }
 
 struct coir_task *

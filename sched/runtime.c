@@ -4,7 +4,13 @@
  * worker counts the tasks begun and ended on it, the sums are read twice, and if both readings are the same and equal,
  * then at the moment between them none was alive; and with none alive none can come. (No shared counter: that would
  * be a locked instruction for each task.) The last to go idle sees the counts of all others: all have set their idle bits
- * in one word before. */
+ * in one word before.
+ *
+ * From outside a task may come at any time: a call of coir_runtime_go. It is counted like a task that lives as long as the
+ * call: begun before it looks at the state, ended as its last touch of the runtime. The word in which calls are begun is
+ * closed by a compare-and-swap from what both readings saw. So either the call is found alive, and the runtime waits for it
+ * and for the task it starts; or the swap fails; or the call finds the word closed and is refused. No worker comes to know
+ * when a call ends, so while one is under way, which is never long, idle workers look again each millisecond. */
 #include "sched/runtime.h"
 #include "base/choose.h"
 #include "base/log.h"
@@ -22,20 +28,24 @@ enum { STACK_SIZE = 256 << 10 };
 
 /* ---- Ending ---- */
 
+#define LOOK_AGAIN COIR_MS
+
 struct census {
-    uint64_t begun, ended, daemons_begun, daemons_ended;
+    uint64_t begun, ended, daemons_begun, daemons_ended, calls, calls_left;
 };
 
 static struct census
 take_census(struct coir_runtime *runtime)
 {
-    struct census census = {.begun = cr_load_acq(&runtime->outside_started),
-                            .daemons_begun = cr_load_acq(&runtime->outside_daemons)};
-    /* Ends before beginnings: a task that is seen to have ended is seen to have begun. */
+    struct census census = {.calls_left = cr_load_acq(&runtime->calls_left)}; /* pairs with end_call */
+    /* Ends before beginnings: what is seen to have ended is seen to have begun, and so is the task a call has started. */
     for (unsigned i = 0; i < runtime->count; i++) {
         census.ended += cr_load_acq(&runtime->workers[i].ended);
         census.daemons_ended += cr_load_acq(&runtime->workers[i].daemons_ended);
     }
+    census.begun = cr_load_acq(&runtime->outside_started);
+    census.daemons_begun = cr_load_acq(&runtime->outside_daemons);
+    census.calls = cr_load_acq(&runtime->calls);
     for (unsigned i = 0; i < runtime->count; i++) {
         census.begun += cr_load_acq(&runtime->workers[i].started);
         census.daemons_begun += cr_load_acq(&runtime->workers[i].daemons_started);
@@ -59,23 +69,36 @@ cr_runtime_advance(struct coir_runtime *runtime, uint32_t state)
     }
 }
 
+static bool
+has_calls(const struct census *census)
+{
+    return census->calls / CR_ONE_CALL != census->calls_left;
+}
+
 bool
-cr_runtime_check(struct coir_runtime *runtime)
+cr_runtime_check(struct coir_runtime *runtime, coir_time *again)
 {
     uint32_t state = cr_load_acq(&runtime->state);
     struct census one, two;
+    *again = COIR_NEVER;
     if (state == CR_RUNTIME_OPEN || state == CR_RUNTIME_DONE)
         return state == CR_RUNTIME_DONE;
     one = take_census(runtime);
-    if (one.begun != one.ended)
+    if (has_calls(&one))
+        *again = cr_now() + LOOK_AGAIN;
+    if (one.begun != one.ended || has_calls(&one))
         return false;
     two = take_census(runtime);
-    if (memcmp(&one, &two, sizeof one) != 0)
+    if (memcmp(&one, &two, sizeof one) != 0) {
+        *again = cr_now() + LOOK_AGAIN; /* it may have been a call that has come and gone */
         return false;
-    if (two.daemons_begun == two.daemons_ended)
+    }
+    if (two.daemons_begun != two.daemons_ended)
+        cr_runtime_advance(runtime, CR_RUNTIME_STOPPING);
+    else if (cr_cas_ar(&runtime->calls, &two.calls, two.calls | CR_NO_MORE)) /* pairs with begin_call */
         cr_runtime_advance(runtime, CR_RUNTIME_DONE);
     else
-        cr_runtime_advance(runtime, CR_RUNTIME_STOPPING);
+        *again = cr_now() + LOOK_AGAIN;
     return cr_load_acq(&runtime->state) == CR_RUNTIME_DONE;
 }
 
@@ -107,8 +130,11 @@ resolve(struct coir_runtime_options *options)
         return cr_fail(-EINVAL, "%d workers: it must be 1 to 64, or 0 for one for each CPU", options->workers);
     if (!options->backend && cr_world.environment("COIR_BACKEND") && *cr_world.environment("COIR_BACKEND"))
         options->backend = cr_world.environment("COIR_BACKEND");
-    if (!cr_backend_find(options->backend))
-        return cr_fail(-EINVAL, "no backend '%s' here: there is %s", options->backend, cr_backend_names());
+    if (!cr_backend_choice(options->backend, 0)) {
+        char names[128];
+        cr_backend_names(names, sizeof names);
+        return cr_fail(-EINVAL, "no backend '%s' here: there is %s", options->backend, names);
+    }
     if (!options->stack_size)
         options->stack_size = STACK_SIZE;
     if (cr_stack_stride_ok(options->stack_size))
@@ -117,25 +143,6 @@ resolve(struct coir_runtime_options *options)
     if (options->task_limit > (1 << CR_SLOT_BITS) - 1)
         return cr_fail(-EINVAL, "task_limit %zu: it may be at most 16777215", options->task_limit);
     return 0;
-}
-
-/* ---- Stacks that overflow ---- */
-
-static void
-report_fault(const void *address)
-{
-    struct cr_worker *worker = cr_here.worker;
-    struct coir_task *task = cr_here.task;
-    char text[256];
-    int length;
-    if (!worker || !task || !task->stack.slab || !cr_stack_guards(&worker->stacks, &task->stack, address))
-        return;
-    length = snprintf(text, sizeof text,
-                      "coir: task '%s' (%llu) has overflowed its stack of %zu KiB: make large arrays static or "
-                      "allocate them, or give the runtime a larger stack_size\n",
-                      task->name, (unsigned long long)coir_task_id(task),
-                      (worker->stacks.stride - worker->stacks.guard) >> 10);
-    (void)cr_world.write_error(text, (size_t)length);
 }
 
 /* ---- Making and unmaking ---- */
@@ -151,12 +158,50 @@ find_sink(coir_log_sink **sink, void **arg)
 }
 
 static int
+open_workers(struct coir_runtime *runtime, const struct cr_backend *backend)
+{
+    for (unsigned i = 0; i < runtime->count; i++) {
+        int error = cr_worker_init(&runtime->workers[i], runtime, i, backend);
+        if (error) {
+            while (i-- > 0)
+                cr_worker_fini(&runtime->workers[i]);
+            return error;
+        }
+    }
+    runtime->options.backend = backend->name;
+    return 0;
+}
+
+/* With the best backend that opens, if none was named. A lack of descriptors or of workers' slots would meet the next one
+ * as well. */
+static int
+open_workers_somehow(struct coir_runtime *runtime)
+{
+    const char *name = runtime->options.backend;
+    const struct cr_backend *backend;
+    char refused[256] = "";
+    size_t length = 0;
+    int error = -EINVAL;
+    for (size_t nth = 0; (backend = cr_backend_choice(name, nth)); nth++) {
+        error = open_workers(runtime, backend);
+        if (!error || error == -EMFILE || error == -ENFILE || error == -EAGAIN)
+            break;
+        if (length < sizeof refused)
+            length += (size_t)snprintf(refused + length, sizeof refused - length, "%s%s (%s)", nth ? ", " : "",
+                                       backend->name, coir_error_text(error));
+    }
+    if (!error && length)
+        cr_log_to(runtime->options.log, runtime->options.log_arg, COIR_LOG_INFO,
+                  "the backend is %s: refused here was %s", backend->name, refused);
+    return error;
+}
+
+static int
 make(const struct coir_runtime_options *wanted, struct coir_runtime **made)
 {
     struct coir_runtime_options options = wanted ? *wanted : (struct coir_runtime_options){0};
     struct coir_runtime *runtime;
     size_t size;
-    unsigned count = 0;
     int error = resolve(&options);
     *made = NULL;
     if (error)
@@ -169,17 +214,14 @@ make(const struct coir_runtime_options *wanted, struct coir_runtime **made)
     snprintf(runtime->name, sizeof runtime->name, "%s", options.name ? options.name : "coir");
     runtime->options = options;
     runtime->options.name = runtime->name;
-    runtime->options.backend = cr_backend_find(options.backend)->name;
     runtime->count = (unsigned)options.workers;
     runtime->processors = cr_world.processors();
     cr_log_find_sink = find_sink;
-    for (; count < runtime->count; count++) {
-        error = cr_worker_init(&runtime->workers[count], runtime, count);
-        if (error)
-            goto fail_workers;
-    }
+    error = open_workers_somehow(runtime);
+    if (error)
+        goto fail_free;
     if (!options.no_overflow_report)
-        (void)cr_world.fault_handler(report_fault);
+        (void)cr_world.fault_handler(cr_overflow_report);
     error = cr_monitor_start(runtime);
     if (error)
         goto fail_workers;
@@ -187,8 +229,9 @@ make(const struct coir_runtime_options *wanted, struct coir_runtime **made)
     return 0;
 
 fail_workers:
-    while (count-- > 0)
-        cr_worker_fini(&runtime->workers[count]);
+    for (unsigned i = 0; i < runtime->count; i++)
+        cr_worker_fini(&runtime->workers[i]);
+fail_free:
     cr_free(runtime);
     return error;
 }
@@ -304,15 +347,40 @@ coir_runtime_start(const struct coir_runtime_options *options, struct coir_runti
     return error;
 }
 
+/* false: the runtime is done, and its memory may go at any moment. */
+static bool
+begin_call(struct coir_runtime *runtime)
+{
+    uint64_t calls = cr_load_acq(&runtime->calls);
+    do
+        if (calls & CR_NO_MORE)
+            return false;
+    while (!cr_cas_ar(&runtime->calls, &calls, calls + CR_ONE_CALL)); /* pairs with cr_runtime_check */
+    return true;
+}
+
+/* After this the runtime may be gone. */
+static void
+end_call(struct coir_runtime *runtime)
+{
+    (void)cr_add_ar(&runtime->calls_left, 1);
+}
+
 int
 coir_runtime_go(struct coir_runtime *runtime, coir_function *function, void *arg,
                 const struct coir_task_options *options, struct coir_task **task)
 {
+    int error;
     if (task)
         *task = NULL;
+    if (!begin_call(runtime))
+        return cr_fail(-EPIPE, "the runtime is stopped");
     if (cr_load_acq(&runtime->state) >= CR_RUNTIME_STOPPING)
-        return cr_fail(-EPIPE, "runtime '%s' is being stopped", runtime->name);
-    return cr_go(runtime, function, arg, options, CR_SPREAD, NULL, NULL, task);
+        error = cr_fail(-EPIPE, "runtime '%s' is being stopped", runtime->name);
+    else
+        error = cr_go(runtime, function, arg, options, CR_SPREAD, NULL, NULL, task);
+    end_call(runtime);
+    return error;
 }
 
 int

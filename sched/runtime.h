@@ -18,6 +18,8 @@ struct coir_runtime {
     CR_ATOMIC(uint32_t) live;                              /* tasks, if there is a limit */
     CR_ATOMIC(uint64_t) outside_started;                   /* tasks that threads without a worker have begun */
     CR_ATOMIC(uint64_t) outside_daemons;
+    CR_ATOMIC(uint64_t) calls;      /* of coir_runtime_go, begun, times CR_ONE_CALL; CR_NO_MORE: none may begin */
+    CR_ATOMIC(uint64_t) calls_left; /* and over */
 
     CR_ATOMIC(uintptr_t) left_word; /* guard; how many workers' threads have left their loops, times CR_ONE_LEFT */
     uintptr_t left_waiters;         /* who waits in coir_runtime_stop */
@@ -34,12 +36,13 @@ enum {
     CR_RUNTIME_STOPPING, /* all tasks are canceled; ends when none is left */
     CR_RUNTIME_DONE      /* workers leave their loops */
 };
-enum { CR_ONE_LEFT = 2 };
+enum { CR_ONE_LEFT = 2, CR_NO_MORE = 1, CR_ONE_CALL = 2 };
 
 /* Makes state at least so. */
 void cr_runtime_advance(struct coir_runtime *runtime, uint32_t state);
-/* Called by an idle worker: goes on to the next state if nothing is left that holds it. Whether it is done. */
-bool cr_runtime_check(struct coir_runtime *runtime);
+/* Called by an idle worker: goes on to the next state if nothing is left that holds it. Whether it is done; if not, *again
+ * is when to look once more (COIR_NEVER: what holds it will lead to a look at its end). */
+bool cr_runtime_check(struct coir_runtime *runtime, coir_time *again);
 
 /* sched/spawn.c */
 enum cr_place { CR_NEAR, CR_SPREAD };
@@ -48,8 +51,11 @@ int cr_go(struct coir_runtime *runtime, coir_function *function, void *arg, cons
           struct coir_task **task);
 
 /* sched/finish.c */
-int cr_join(struct coir_task *task, int *result, coir_time deadline);
+int cr_join(struct coir_task *task, int *result, coir_time deadline, const void *where); /* the caller's caller */
 void cr_release(struct coir_task *task); /* one's handle; the block goes when it has ended, too */
+
+/* sched/overflow.c: in the handler of a fault at this address: says whose guard it is, if it is one. */
+void cr_overflow_report(const void *address);
 
 /* sched/monitor.c */
 int cr_monitor_start(struct coir_runtime *runtime);

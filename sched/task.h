@@ -19,6 +19,7 @@
 #include "base/check.h"
 #include "base/list.h"
 #include "context/context.h"
+#include "context/exceptions.h"
 #include "context/stack.h"
 #include "lockfree/inbox.h"
 #include <coir/task.h>
@@ -30,10 +31,13 @@ struct cr_wait;
 struct cr_locals;
 struct coir_runtime;
 
-enum { CR_RUNNING, CR_WAITING, CR_CLAIMED };      /* states of the claim word */
-enum { CR_CLAIM_STATE = 3, CR_CLAIM_SHIFT = 16 }; /* epoch:48, 14 bits kept for walkers, state:2 */
+enum { CR_RUNNING, CR_WAITING, CR_CLAIMED }; /* states of the claim word */
+/* epoch:48, pins:14, state:2. A pin is a walker's (graph.h): it changes only while the task waits or has been claimed, and
+ * keeps it from leaving that wait. */
+enum { CR_CLAIM_STATE = 3, CR_CLAIM_PIN = 4, CR_CLAIM_PINS = 0xfffc, CR_CLAIM_SHIFT = 16 };
 enum { CR_ENDED = 1, CR_RELEASED = 2, CR_NOTED = 4, CR_TELLING = 8, CR_LIFE_FLAGS = 15 };
-enum { CR_TASK_THREAD = 1, CR_TASK_DAEMON = 2, CR_TASK_OVER = 4, CR_TASK_PLACED = 8 }; /* task->flags */
+/* task->flags; IN_FLIGHT: it does not run, and its in_flight holds what it has thrown. */
+enum { CR_TASK_THREAD = 1, CR_TASK_DAEMON = 2, CR_TASK_OVER = 4, CR_TASK_PLACED = 8, CR_TASK_IN_FLIGHT = 16 };
 enum { CR_NAME = 32 };
 enum { CR_SLOT_BITS = 24, CR_ID_BITS = 60 };
 
@@ -57,8 +61,13 @@ struct coir_task {
     struct cr_wait *wait; /* while it waits */
     coir_time deadline;   /* of the wait; COIR_NEVER while it runs */
     coir_time heap_key;   /* of its entry in the worker's timer heap; COIR_NEVER: it has none */
-    coir_function *function;
-    void *arg;
+    union {
+        struct { /* until it runs first */
+            coir_function *function;
+            void *arg;
+        };
+        struct cr_exceptions in_flight; /* then; while it does not run */
+    };
     struct coir_runtime *runtime;
     CR_ATOMIC(uint64_t) id; /* generation:36 | slot:24; 0: free. Read by others */
     CR_ATOMIC(uintptr_t) life;

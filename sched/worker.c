@@ -13,6 +13,8 @@
 #include "sched/operate.h"
 #include "sched/runtime.h"
 
+#include <string.h>
+
 enum {
     TURNS = 64,         /* between two looks */
     NEWBORN_FIRST = 16, /* turns */
@@ -135,8 +137,10 @@ look_around(struct cr_worker *worker)
     if (worker->backend->maybe_ready(worker->backend_self))
         reap(worker, COIR_NOW);
     /* Daemons that never sleep must not keep a runtime from ending. */
-    if (cr_unlikely(cr_load_rlx(&worker->runtime->state) == CR_RUNTIME_ENDING))
-        (void)cr_runtime_check(worker->runtime);
+    if (cr_unlikely(cr_load_rlx(&worker->runtime->state) == CR_RUNTIME_ENDING)) {
+        coir_time again;
+        (void)cr_runtime_check(worker->runtime, &again);
+    }
 }
 
 /* ---- Sleeping ---- */
@@ -177,7 +181,7 @@ sleep_until_something(struct cr_worker *worker)
 {
     struct coir_runtime *runtime = worker->runtime;
     uint64_t bit = UINT64_C(1) << worker->index;
-    coir_time until, before;
+    coir_time until, before, again;
     if (spin_for_note(worker))
         return;
     (void)cr_or_sc(&runtime->idle, bit); /* against the fence in cr_go: newborn pushed, or idle bit seen */
@@ -185,11 +189,13 @@ sleep_until_something(struct cr_worker *worker)
         worker->searching = false;
         cr_store_rel(&runtime->searching, 0);
     }
-    if (!cr_newborns_anywhere(runtime) && !cr_runtime_check(runtime) && cr_inbox_doze(&worker->inbox)) {
+    if (!cr_newborns_anywhere(runtime) && !cr_runtime_check(runtime, &again) && cr_inbox_doze(&worker->inbox)) {
         give_memory_back(worker);
         until = cr_timers_next(&worker->timers);
         if (worker->stacks.trim_at < until)
             until = worker->stacks.trim_at;
+        if (again < until)
+            until = again;
         before = worker->runtime->count > 1 ? cr_now() : 0;
         reap(worker, until);
         cr_inbox_wake_up(&worker->inbox);
@@ -327,13 +333,50 @@ next_of_step(void *arg)
     return next_slowly(worker);
 }
 
+/* Either where there is C++: a fiber's exceptions in flight leave the thread with it, and come back with it. */
+static struct cr_context *
+next_beside_exceptions(void *arg)
+{
+    struct cr_worker *worker = arg;
+    struct coir_task *task = cr_load_rlx(&worker->current);
+    struct cr_context *context;
+    if (cr_unlikely(cr_exceptions_in_flight(worker->exceptions))) {
+        task->in_flight = cr_exceptions_take(worker->exceptions);
+        cr_store_rlx(&task->flags, cr_load_rlx(&task->flags) | CR_TASK_IN_FLIGHT);
+    }
+    context = worker->once ? next_of_step(worker) : next(worker);
+    if (!context)
+        return NULL;
+    task = cr_container(context, struct coir_task, context);
+    if (cr_unlikely(cr_load_rlx(&task->flags) & CR_TASK_IN_FLIGHT)) {
+        *worker->exceptions = task->in_flight;
+        cr_store_rlx(&task->flags, cr_load_rlx(&task->flags) & ~(uint32_t)CR_TASK_IN_FLIGHT);
+    }
+    return context;
+}
+
+/* Enters fibers until there is no next one. A caller of coir_run may be inside a catch block itself. */
+static void
+enter_all(struct cr_worker *worker)
+{
+    struct cr_exceptions callers;
+    worker->exceptions = cr_exceptions_of_thread();
+    if (!worker->exceptions) {
+        cr_context_loop(&worker->loop, worker->once ? next_of_step : next, worker);
+        return;
+    }
+    callers = cr_exceptions_take(worker->exceptions);
+    cr_context_loop(&worker->loop, next_beside_exceptions, worker);
+    *worker->exceptions = callers;
+}
+
 bool
 cr_step(struct cr_worker *worker)
 {
     uint64_t before = cr_load_rlx(&worker->slices);
     cr_here.worker = worker;
     worker->once = true;
-    cr_context_loop(&worker->loop, next_of_step, worker);
+    enter_all(worker);
     cr_here.worker = NULL;
     return cr_load_rlx(&worker->slices) != before;
 }
@@ -359,21 +402,22 @@ cr_worker_run(struct cr_worker *worker)
     if (cr_world.turn)
         run_by_steps(worker);
     else
-        cr_context_loop(&worker->loop, next, worker);
+        enter_all(worker);
     cr_here = before;
     cr_world.fault_stack_close(fault_stack);
 }
 
 int
-cr_worker_init(struct cr_worker *worker, struct coir_runtime *runtime, unsigned index)
+cr_worker_init(struct cr_worker *worker, struct coir_runtime *runtime, unsigned index, const struct cr_backend *backend)
 {
     int slot, error;
+    memset(worker, 0, sizeof *worker); /* it may have been tried with another backend */
     worker->runtime = runtime;
     worker->index = index;
     worker->ready_end = &worker->ready;
     worker->nudge.kind = CR_NOTE_NUDGE;
     worker->stop.kind = CR_NOTE_STOP;
-    worker->backend = cr_backend_find(runtime->options.backend);
+    worker->backend = backend;
     cr_stacks_init(&worker->stacks, runtime->options.stack_size);
     /* The slot first, as the backend wants to know it; the backend is told to the slot when it is there. */
     slot = cr_descriptor_join(worker->backend);

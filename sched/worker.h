@@ -36,7 +36,8 @@ struct cr_worker {
     struct coir_runtime *runtime;
     struct cr_thread *thread; /* NULL: the caller of coir_run */
     unsigned index, slot;
-    uint32_t quick_sleeps; /* how many sleeps in a row were ended by a note at once */
+    uint32_t quick_sleeps;            /* how many sleeps in a row were ended by a note at once */
+    struct cr_exceptions *exceptions; /* of its thread; NULL: there is no C++ here */
 
     /* Written by the owner, read by others. */
     CR_ATOMIC(uint64_t) started __attribute__((aligned(64))); /* tasks that count (no daemons), begun by coir_go here */
@@ -53,7 +54,8 @@ struct cr_worker {
     struct cr_ring newborns __attribute__((aligned(64)));
 };
 
-int cr_worker_init(struct cr_worker *worker, struct coir_runtime *runtime, unsigned index);
+int cr_worker_init(struct cr_worker *worker, struct coir_runtime *runtime, unsigned index,
+                   const struct cr_backend *backend);
 void cr_worker_fini(struct cr_worker *worker);
 /* On the thread that is to be the worker: runs until the runtime is done. */
 void cr_worker_run(struct cr_worker *worker);

@@ -96,12 +96,27 @@ end(enum cr_sim_end how)
     world.over = true;
 }
 
+static size_t
+stack_size(void)
+{
+    return STACK - cr_world.page_size();
+}
+
+/* Where the calling thread is to go on: in a fiber it carries, or on its own stack. (A worker's loop runs there, with a
+ * task that it has just left, or is about to enter.) */
+static struct cr_context *
+place_of(struct cr_sim_thread *self)
+{
+    const char *frame = __builtin_frame_address(0), *bottom = self->stack;
+    bool on_own_stack = frame >= bottom && frame < bottom + stack_size();
+    return on_own_stack || !cr_here.task ? &self->context : &cr_here.task->context;
+}
+
 /* Back to the loop for good. */
 static __attribute__((noreturn)) void
 abandon(void)
 {
-    struct cr_sim_thread *self = world.current;
-    cr_context_leave(cr_here.worker && cr_here.task ? &cr_here.task->context : &self->context, &world.loop);
+    cr_context_leave(place_of(world.current), &world.loop);
     __builtin_unreachable();
 }
 
@@ -155,12 +170,6 @@ stack_put(void *stack)
 {
     memcpy(stack, &free_stacks, sizeof free_stacks);
     free_stacks = stack;
-}
-
-static size_t
-stack_size(void)
-{
-    return STACK - cr_world.page_size();
 }
 
 void
@@ -322,7 +331,7 @@ leave(void)
 {
     struct cr_sim_thread *self = world.current;
     self->here = cr_here;
-    self->at = cr_here.worker && cr_here.task ? &cr_here.task->context : &self->context;
+    self->at = place_of(self);
     cr_context_leave(self->at, &world.loop);
 }
 

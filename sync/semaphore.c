@@ -43,21 +43,7 @@ coir_semaphore_acquire(struct coir_semaphore *semaphore, coir_time deadline)
         release(semaphore);
         return 0;
     }
-    result = cr_may_wait(deadline);
-    if (result) {
-        release(semaphore);
-        return result;
-    }
-    cr_wait_begin(&wait, self);
-    cr_waiters_append(&semaphore->words[1], &wait);
-    release(semaphore);
-    result = cr_park(&wait, deadline);
-    if (cr_wait_is_linked(&wait)) {
-        (void)cr_guard_take(word_of(semaphore));
-        cr_waiters_remove(&semaphore->words[1], &wait);
-        release(semaphore);
-    }
-    return result;
+    return cr_wait_in(&wait, self, word_of(semaphore), 0, &semaphore->words[1], WAITERS, deadline);
 }
 
 int

@@ -10,6 +10,14 @@ COIR_BEGIN
 
 struct coir_runtime;
 
+/* What happens when a call would close a circle of tasks that wait for each other for ever. In each case the log names
+ * all of them, what they wait for, and where that was taken. */
+enum coir_on_deadlock {
+    COIR_DEADLOCK_ERROR,  /* the call answers -EDEADLK, the others go on waiting */
+    COIR_DEADLOCK_REPORT, /* the call waits, too: for a debugger */
+    COIR_DEADLOCK_ABORT   /* the process stops */
+};
+
 /* Zero in every member is the default; so is NULL for the options. */
 struct coir_runtime_options {
     const char *name;    /* copied; for logs and thread names */
@@ -21,6 +29,7 @@ struct coir_runtime_options {
     size_t task_limit;   /* tasks alive at once, at most 16,777,215; 0: that many */
     coir_log_sink *log;  /* NULL: standard error */
     void *log_arg;
+    enum coir_on_deadlock on_deadlock;
     bool no_overflow_report; /* do not install the handler that names a task whose stack overflows */
     uint64_t reserved[4];
 };
@@ -33,7 +42,8 @@ COIR_EXPORT int coir_run(coir_function *function, void *arg, const struct coir_r
 /* The same for a program with its own main loop: all workers are new threads. */
 COIR_EXPORT int coir_runtime_start(const struct coir_runtime_options *options, struct coir_runtime **runtime);
 
-/* Starts a task in it, from any thread; as coir_go. -EPIPE: the runtime is being stopped. */
+/* Starts a task in it, from any thread; as coir_go. -EPIPE: the runtime is being stopped. A call that has begun before
+ * coir_runtime_stop is through is waited for by it, and so is its task; after that there is no runtime to call. */
 COIR_EXPORT int coir_runtime_go(struct coir_runtime *runtime, coir_function *function, void *arg,
                                 const struct coir_task_options *options, struct coir_task **task);
 

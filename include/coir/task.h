@@ -1,4 +1,14 @@
-/* coir/task.h: something that runs. */
+/* coir/task.h: something that runs.
+ *
+ * A fiber never changes its thread once it runs, so errno and thread-locals (_Thread_local) are that thread's for all its
+ * life, and their addresses stay. But they are shared: the thread's other fibers run whenever this one suspends, and may
+ * write there. errno is read before the next call that suspends; what a task keeps is a struct coir_local. A plain thread's
+ * are its own, as ever.
+ *
+ * In C++ a task throws and catches as any function does, and may suspend in between, also in a handler and in a destructor
+ * on the way there: each fiber has exceptions of its own. None may leave a function that coir calls: one that leaves a
+ * task's function ends the process (std::terminate). The C++ run time is there when the runtime starts: linked to the
+ * program or to a library of it, not brought by dlopen later. */
 #ifndef COIR_TASK_H
 #define COIR_TASK_H
 

@@ -40,14 +40,20 @@ core_run(int workers, coir_function *function, void *arg)
 }
 
 void
+core_play_with(enum core_cast cast, const struct coir_runtime_options *options, coir_function *director, void *arg)
+{
+    int result;
+    cast_now = cast;
+    result = cast == CORE_THREADS ? director(arg) : coir_run(director, arg, options);
+    if (result)
+        ck_abort_msg("the play: %d, %s %s", result, coir_error_text(result), coir_error_detail());
+}
+
+void
 core_play(enum core_cast cast, coir_function *director, void *arg)
 {
     static const int workers[CORE_CASTS] = {[CORE_ONE] = 1, [CORE_FOUR] = 4, [CORE_MIXED] = 2};
-    cast_now = cast;
-    if (cast != CORE_THREADS)
-        core_run(workers[cast], director, arg);
-    else
-        MUST_BE(director(arg), 0);
+    core_play_with(cast, &(struct coir_runtime_options){.workers = workers[cast]}, director, arg);
 }
 
 static int
@@ -163,6 +169,13 @@ long
 core_rounds(long many)
 {
     return (CORE_TSAN ? many / 20 : CORE_ASAN ? many / 4 : many) * (core_is_long() ? 5 : 1);
+}
+
+long
+core_freed(long many, int loops)
+{
+    const char *text = getenv("COIR_TEST_FREED");
+    return text ? (atol(text) + loops - 1) / loops : core_rounds(many);
 }
 
 long

@@ -33,6 +33,8 @@
 #define CORE_ASAN 0
 #endif
 
+COIR_BEGIN /* for the tests in C++ */
+
 /* As ck_assert, but cheap when it holds: libcheck writes a record for each of its own. From any fiber or thread. */
 #define MUST(condition)                                        \
     do {                                                       \
@@ -57,6 +59,9 @@ struct core_actor {
 
 /* Runs director(arg) with this cast and fails unless it answers 0. */
 void core_play(enum core_cast cast, coir_function *director, void *arg);
+/* The same in a runtime with these options; threads have none. */
+void core_play_with(enum core_cast cast, const struct coir_runtime_options *options, coir_function *director,
+                    void *arg);
 enum core_cast core_cast(void); /* of the play under way */
 void core_start(struct core_actor *actor, coir_function *function, void *arg);
 void core_start_all(struct core_actor *actors, size_t count, coir_function *function, void *arg);
@@ -75,6 +80,9 @@ void core_must_die(coir_function *function, void *arg, int signal, const char *s
 
 /* A count: many in a normal build, fewer under a sanitizer; times ten for COIR_TEST_LONG=1. */
 long core_rounds(long many);
+/* The same for a test that frees objects as soon as a call on them has returned: as many in each of its loops as make
+ * COIR_TEST_FREED in all, if that is set. */
+long core_freed(long many, int loops);
 long core_fibers(long many); /* at most COIR_TEST_FIBERS (under TSan 4,000 unless set) */
 bool core_is_long(void);
 
@@ -84,5 +92,7 @@ coir_time core_soon(void); /* 20 s from now: nothing in a healthy test takes so 
 
 /* The main function of each test program. */
 int core_main(const char *name, void (*add)(TCase *cases));
+
+COIR_END
 
 #endif

@@ -86,7 +86,7 @@ static int
 wait_and_free(void *arg)
 {
     struct coir_queue *queue = arg;
-    long rounds = core_rounds(40000);
+    long rounds = core_freed(40000, 2 * CORE_CASTS);
     for (long i = 0; i < rounds; i++) {
         struct coir_event *event = malloc(sizeof *event);
         MUST(event);

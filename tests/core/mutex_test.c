@@ -247,7 +247,7 @@ use_and_free(void *arg)
 static int
 free_at_once(void *arg)
 {
-    long rounds = core_rounds(40000);
+    long rounds = core_freed(40000, CORE_CASTS);
     struct coir_queue *queues[2];
     struct core_actor actors[2];
     (void)arg;

@@ -420,7 +420,7 @@ static int
 free_at_once(void *arg)
 {
     struct coir_queue *queues = coir_queue_new(sizeof(struct coir_queue *), 4, NULL);
-    long rounds = core_rounds(40000);
+    long rounds = core_freed(40000, CORE_CASTS);
     struct core_actor putter;
     (void)arg;
     core_start(&putter, put_into_each, &queues);

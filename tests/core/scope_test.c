@@ -538,7 +538,7 @@ fail_or_not(void *arg)
 static int
 churn(void *arg)
 {
-    long rounds = core_rounds(20000);
+    long rounds = core_freed(20000, 5);
     (void)arg;
     for (long i = 0; i < rounds; i++) {
         int wanted = i % 3 == 0 ? -EIO : 0;

@@ -190,7 +190,7 @@ static int
 free_at_once(void *arg)
 {
     struct coir_queue *queue = coir_queue_new(sizeof(struct coir_semaphore *), 4, NULL);
-    long rounds = core_rounds(40000);
+    long rounds = core_freed(40000, CORE_CASTS);
     struct core_actor releaser;
     (void)arg;
     core_start(&releaser, release_each, queue);

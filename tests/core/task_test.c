@@ -739,7 +739,7 @@ nothing(void *arg)
 static int
 race_end(void *arg)
 {
-    long rounds = core_rounds(25000);
+    long rounds = core_freed(25000, 5);
     (void)arg;
     for (long i = 0; i < rounds; i++) {
         struct coir_task *task;
