@@ -43,6 +43,9 @@ struct cr_op {
     bool known_only; /* with try_only: -EAGAIN also if it would have to be found out whether it can be done */
     bool is_file;    /* a regular file: always "ready", and still it blocks */
     bool begun;      /* CONNECT: the connection is under way */
+    bool eager;      /* trying at once is likely to be worth it; afterwards: whether the next one's try is */
+    bool by_poll;    /* uring: this descriptor has to be waited for by a poll. False at the beginning */
+    uint8_t stage;   /* uring: where it is */
     int32_t result;
     void *data;
     size_t length;

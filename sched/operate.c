@@ -82,8 +82,11 @@ operate_fiber(struct cr_pending *pending, const struct cr_lock *side, coir_time 
         pending->wait.closed_bit = CR_LOCK_CLOSED;
         (void)cr_park(&pending->wait, deadline);
         result = pending->op.result;
-        if (pending->why == -EPIPE)
+        if (pending->why == -EPIPE) {
+            if (pending->op.kind == CR_OP_ACCEPT && result >= 0)
+                (void)cr_world.close(result); /* the kernel was faster, and nobody wants it any more */
             return -EPIPE;
+        }
         if (result != CR_AGAIN && result != -ECANCELED)
             return by_kernel(pending, result);
         pending->op.try_only = pending->why != 0; /* once more: what has arrived is not left behind */
