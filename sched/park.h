@@ -18,6 +18,7 @@
 #ifndef CR_PARK_H
 #define CR_PARK_H
 
+#include "base/mutant.h"
 #include "base/time.h"
 #include "sched/task.h"
 
@@ -54,9 +55,9 @@ cr_may_wait(coir_time deadline)
 static inline void
 cr_wait_begin(struct cr_wait *wait, struct coir_task *task)
 {
-    uint64_t epoch = (cr_load_rlx(&task->claim) >> CR_CLAIM_SHIFT) + 1;
-    wait->task = task;
-    wait->epoch = epoch;
+    uint64_t epoch = (cr_load_rlx(&task->claim) >> CR_CLAIM_SHIFT) + !CR_MUTANT(NO_EPOCH);
+    CR_SHARED_WRITE(wait->task) = task;
+    CR_SHARED_WRITE(wait->epoch) = epoch;
     wait->interrupt = NULL;
     wait->closed = NULL;
     cr_store_rlx(&wait->linked, false);
@@ -69,11 +70,13 @@ cr_wait_begin(struct cr_wait *wait, struct coir_task *task)
 static inline bool
 cr_wait_claim(struct cr_wait *wait, int result)
 {
-    struct coir_task *task = wait->task;
-    uint64_t old = wait->epoch << CR_CLAIM_SHIFT | CR_WAITING;
-    if (!cr_cas_ar(&task->claim, &old, wait->epoch << CR_CLAIM_SHIFT | CR_CLAIMED))
+    struct coir_task *task = CR_SHARED_READ(wait->task);
+    uint64_t epoch = CR_SHARED_READ(wait->epoch) << CR_CLAIM_SHIFT, old = epoch | CR_WAITING;
+    if (CR_MUTANT(CLAIM_BY_STORE) && cr_load_acq(&task->claim) == old)
+        cr_store_rel(&task->claim, epoch | CR_CLAIMED);
+    else if (!cr_cas_ar(&task->claim, &old, epoch | CR_CLAIMED))
         return false;
-    task->result = result;
+    CR_SHARED_WRITE(task->result) = result;
     return true;
 }
 
@@ -105,14 +108,15 @@ cr_park(struct cr_wait *wait, coir_time deadline)
 {
     struct cr_worker *worker = cr_here.worker;
     struct coir_task *task = wait->task;
-    if (cr_unlikely(!worker || wait->closed || cr_load_rlx(&task->canceled) || deadline < task->heap_key))
+    if (cr_unlikely(!worker || wait->closed || (cr_load_rlx(&task->canceled) && !CR_MUTANT(NO_LOOK_BEFORE_SLEEP)) ||
+                    deadline < task->heap_key))
         return cr_park_carefully(wait, deadline);
     task->deadline = deadline;
     cr_context_leave(&task->context, (struct cr_context *)worker); /* its first member is the loop */
     task = cr_here.task;
     task->deadline = COIR_NEVER;
     cr_wait_over(task->wait);
-    return task->result;
+    return CR_SHARED_READ(task->result);
 }
 
 /* After cr_wait_begin, before the wait is on any list: it need not be after all. */
@@ -162,7 +166,8 @@ cr_guard_release(CR_ATOMIC(uintptr_t) * word, uintptr_t state)
 static inline void
 cr_waiters_append(uintptr_t *first, struct cr_wait *wait)
 {
-    if (*first) {
+    (void)CR_SHARED_WRITE(wait->link);
+    if (CR_SHARED_WRITE(*first)) {
         cr_list_append((struct cr_list *)*first, &wait->link);
     } else {
         cr_list_init(&wait->link);
@@ -183,7 +188,8 @@ cr_waiters_remove(uintptr_t *first, struct cr_wait *wait)
 {
     if (!cr_load_rlx(&wait->linked))
         return;
-    if (*first == (uintptr_t)&wait->link)
+    (void)CR_SHARED_WRITE(wait->link);
+    if (CR_SHARED_WRITE(*first) == (uintptr_t)&wait->link)
         *first = wait->link.next == &wait->link ? 0 : (uintptr_t)wait->link.next;
     cr_list_remove(&wait->link);
     cr_store_rel(&wait->linked, false); /* pairs with cr_wait_is_linked */
@@ -192,7 +198,7 @@ cr_waiters_remove(uintptr_t *first, struct cr_wait *wait)
 static inline struct cr_wait *
 cr_waiters_first(const uintptr_t *first)
 {
-    return *first ? cr_container(*first, struct cr_wait, link) : NULL;
+    return CR_SHARED_READ(*first) ? cr_container(*first, struct cr_wait, link) : NULL;
 }
 
 /* Takes waits off until one of them could be claimed with result: its task, to be unparked after the guard; NULL: none. */

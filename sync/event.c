@@ -34,8 +34,11 @@ coir_event_set(struct coir_event *event)
         cr_guard_release(word_of(event), SET);
         return;
     }
+    if (CR_MUTANT(CLAIM_OUTSIDE_GUARD))
+        cr_guard_release(word_of(event), SET);
     chain = cr_waiters_claim_all(&event->words[1], 0);
-    cr_guard_release(word_of(event), SET);
+    if (!CR_MUTANT(CLAIM_OUTSIDE_GUARD))
+        cr_guard_release(word_of(event), SET);
     cr_unpark_all(chain);
 }
 
@@ -73,7 +76,7 @@ coir_event_wait(struct coir_event *event, coir_time deadline)
     cr_waiters_append(&event->words[1], &wait);
     cr_guard_release(word_of(event), WAITERS);
     result = cr_park(&wait, deadline);
-    if (cr_wait_is_linked(&wait)) {
+    if (cr_wait_is_linked(&wait) && !CR_MUTANT(UNLINK_SKIPPED)) {
         state = cr_guard_take(word_of(event));
         cr_waiters_remove(&event->words[1], &wait);
         cr_guard_release(word_of(event), event->words[1] ? WAITERS : state & SET);
