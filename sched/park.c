@@ -120,7 +120,7 @@ cr_wait_abandon(struct cr_wait *wait)
 static void
 poke_thread(struct coir_task *task, int why)
 {
-    uint64_t old = cr_load_acq(&task->claim);
+    uint64_t old = cr_load_sc(&task->claim); /* behind the reason: against the fence in park_thread */
     if ((old & CR_CLAIM_STATE) != CR_WAITING)
         return; /* it looks itself before it sleeps */
     if (why == -ECANCELED && cr_load_acq(&task->shield))
@@ -139,7 +139,7 @@ cr_task_poke(struct coir_task *task, int why)
         poke_thread(task, why);
         return;
     }
-    worker = cr_load_acq(&task->worker);
+    worker = cr_load_sc(&task->worker); /* behind the reason: against cr_task_bind */
     if (!worker)
         return; /* a newborn: it sees the reason when it runs (swap against swap) */
     if (cr_or_ar(&task->life, CR_NOTED) & CR_NOTED)
