@@ -127,7 +127,8 @@ cr_wait_unpinned(struct coir_task *task)
 static void
 poke_thread(struct coir_task *task, int why)
 {
-    uint64_t old = cr_load_acq(&task->claim), epoch = old >> CR_CLAIM_SHIFT;
+    uint64_t old = cr_load_sc(&task->claim) /* behind the reason: against the fence in park_thread */,
+             epoch = old >> CR_CLAIM_SHIFT;
     if ((old & CR_CLAIM_STATE) != CR_WAITING)
         return; /* it looks itself before it sleeps */
     if (why == -ECANCELED && cr_load_acq(&task->shield))
@@ -147,7 +148,7 @@ cr_task_poke(struct coir_task *task, int why)
         poke_thread(task, why);
         return;
     }
-    worker = cr_load_acq(&task->worker);
+    worker = cr_load_sc(&task->worker); /* behind the reason: against cr_task_bind */
     if (!worker)
         return; /* a newborn: it sees the reason when it runs (swap against swap) */
     if (cr_or_ar(&task->life, CR_NOTED) & CR_NOTED)
