@@ -6,6 +6,7 @@
  * be a locked instruction for each task.) The last to go idle sees the counts of all others: all have set their idle bits
  * in one word before. */
 #include "sched/runtime.h"
+#include "backend/chaos.h"
 #include "base/choose.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -96,6 +97,9 @@ from_environment(const char *name, int otherwise)
 static int
 resolve(struct coir_runtime_options *options)
 {
+    char why[CR_CHAOS_WHY];
+    if (cr_chaos_begin(why))
+        return cr_fail(-EINVAL, "%s", why);
     if (!options->workers) {
         int processors = cr_world.processors();
         options->workers = from_environment("COIR_WORKERS", processors < CR_WORKERS ? processors : CR_WORKERS);
