@@ -51,7 +51,7 @@ hold_reserve(void)
 static void
 shed(int fd)
 {
-    struct cr_op op = {.kind = CR_OP_ACCEPT, .fd = fd};
+    struct cr_op op = {.kind = CR_OP_ACCEPT, .fd = fd, .try_only = true};
     int shed_fd;
     pthread_mutex_lock(&lock);
     if (reserve >= 0)

@@ -127,15 +127,18 @@ static int
 operate_thread(struct cr_pending *pending, const struct cr_lock *side, coir_time deadline)
 {
     struct coir_task *self = cr_task_self();
+    pending->op.try_only = deadline == COIR_NOW;
     for (;;) {
         int result = cr_operation_try(&pending->op);
-        if (result != -EAGAIN || deadline == COIR_NOW)
+        if ((result != -EAGAIN && result != CR_AGAIN) || deadline == COIR_NOW)
             return by_kernel(pending, result);
         result = wait_as_thread(pending, side, self, deadline);
         if (result == -EPIPE)
             return result;
         if (result) {
-            int late = cr_operation_try(&pending->op);
+            int late;
+            pending->op.try_only = true;
+            late = cr_operation_try(&pending->op);
             return late == -EAGAIN ? result : by_kernel(pending, late);
         }
     }
