@@ -25,6 +25,10 @@ static const struct stage {
 } stages[] = {
     {"epoll, 1 worker", CORE_ONE, {.workers = 1, .backend = "epoll"}, &parity_real_wire},
     {"epoll, 3 workers", CORE_FOUR, {.workers = 3, .backend = "epoll"}, &parity_real_wire},
+    {"poll, 1 worker", CORE_ONE, {.workers = 1, .backend = "poll"}, &parity_real_wire},
+    {"poll, 3 workers", CORE_FOUR, {.workers = 3, .backend = "poll"}, &parity_real_wire},
+    {"select, 1 worker", CORE_ONE, {.workers = 1, .backend = "select"}, &parity_real_wire},
+    {"select, 3 workers", CORE_FOUR, {.workers = 3, .backend = "select"}, &parity_real_wire},
     {"block, plain threads", CORE_THREADS, {0}, &parity_real_wire},
 };
 enum { STAGES = sizeof stages / sizeof stages[0] };
