@@ -13,9 +13,12 @@ static const struct cr_backend *const backends[] = {
     &cr_backend_poll,
     &cr_backend_select,
 };
-enum { BACKENDS = sizeof backends / sizeof backends[0] };
+#define BACKENDS (sizeof backends / sizeof backends[0])
 
 static const struct cr_backend *installed;
+
+_Static_assert(BACKENDS < CR_BACKEND_COUNTS, "a count for each, and one for the installed");
+static CR_ATOMIC(uint64_t) own_counts[CR_BACKEND_COUNTS], *counts = own_counts;
 
 void
 cr_backend_install(const struct cr_backend *backend)
@@ -51,4 +54,31 @@ cr_backend_names(char *names, size_t size)
     names[0] = '\0';
     for (size_t i = 0; i < BACKENDS && length < size; i++)
         length += (size_t)snprintf(names + length, size - length, "%s%s", i ? ", " : "", backends[i]->name);
+}
+
+void
+cr_backend_count_in(CR_ATOMIC(uint64_t) * elsewhere)
+{
+    counts = elsewhere ? elsewhere : own_counts;
+}
+
+static size_t
+place(const struct cr_backend *backend)
+{
+    size_t i = 0;
+    while (i < BACKENDS && backends[i] != backend)
+        i++;
+    return i;
+}
+
+void
+cr_backend_count(const struct cr_backend *backend, uint64_t operations)
+{
+    (void)cr_add_ar(&counts[place(backend)], operations);
+}
+
+uint64_t
+cr_backend_counted(const struct cr_backend *backend)
+{
+    return cr_load_acq(&counts[place(backend)]);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 enum { FIRST_ROOM = 64, REST = 4 /* times as long as the look took */ };
+#define LONGEST_REST (10 * COIR_MS) /* the thread may have lost its processor while it looked */
 
 int
 cr_level_open(struct cr_level *level, const struct cr_source *source, unsigned slot)
@@ -91,11 +92,12 @@ cr_level_may_look(const struct cr_level *level, coir_time until)
 void
 cr_level_looked(struct cr_level *level, coir_time began, coir_time until)
 {
-    coir_time now;
+    coir_time now, rest;
     if (until != COIR_NOW) /* how long it slept is not known */
         return;
     now = cr_now();
-    level->rest = now + REST * (now - began);
+    rest = REST * (now - began);
+    level->rest = now + (rest < LONGEST_REST ? rest : LONGEST_REST);
 }
 
 const struct timespec *

@@ -12,8 +12,8 @@
  * when its number already belongs to somebody else.
  *
  * Cost: a wait looks at all descriptors that were ever waited for here and are still open. A worker that is busy wants to
- * look every few microseconds; so a look in passing (COIR_NOW) is followed by a rest of four times its own length, which
- * bounds such looks to a fifth of the worker's time, whatever the number of descriptors. */
+ * look every few microseconds; so a look in passing (COIR_NOW) is followed by a rest of four times its own length, but of
+ * no more than 10 ms; so such looks take a fifth of the worker's time, up to some ten thousand descriptors. */
 #ifndef CR_LEVEL_H
 #define CR_LEVEL_H
 

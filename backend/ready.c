@@ -111,8 +111,10 @@ wait_for_event(struct cr_ready *ready, struct cr_ready_row *row, struct cr_op *o
 {
     if (!row->attached) {
         int error = CR_FAIL(CR_FAULT_ATTACH) ? -ENOMEM : ready->source->attach(ready, op->fd, row->generation);
-        if (error)
-            return error == -EPERM ? CR_BLOCKS : error;
+        if (error) { /* no event will tell of what has come meanwhile */
+            int result = cr_operation_try(op);
+            return result != -EAGAIN ? result : error == -EPERM ? CR_BLOCKS : error;
+        }
         row->attached = true;
         cr_descriptor_attach(op->fd, ready->slot);
     }

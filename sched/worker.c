@@ -114,6 +114,7 @@ deliver(struct cr_worker *worker, struct cr_list *done)
     while (!cr_list_is_empty(done)) {
         struct cr_op *op = cr_container(done->next, struct cr_op, link);
         cr_list_remove(&op->link);
+        worker->handed_back++;
         cr_operation_done(worker, op);
     }
 }
@@ -438,6 +439,7 @@ void
 cr_worker_fini(struct cr_worker *worker)
 {
     worker->backend->close(worker->backend_self);
+    cr_backend_count(worker->backend, worker->handed_back);
     cr_descriptor_leave(worker->slot);
     cr_timers_fini(&worker->timers);
     cr_stacks_fini(&worker->stacks);

@@ -33,6 +33,7 @@ struct cr_worker {
     struct coir_task *overflow, *overflow_last; /* newborns that did not fit the ring, through ready.next */
     const struct cr_backend *backend;
     void *backend_self;
+    uint64_t handed_back; /* operations, by the backend */
     struct coir_runtime *runtime;
     struct cr_thread *thread; /* NULL: the caller of coir_run */
     unsigned index, slot;

@@ -1,6 +1,6 @@
 /* core.c: see core.h. Actors that are threads are joined by an event first, so that a director who is a fiber does not
- * keep its worker. Whether somebody waits is read from the claim word of its block (sched/task.h): the one thing here
- * that is not public. */
+ * keep its worker. Whether somebody waits is read from the claim word of its block (sched/task.h), and what a backend did
+ * from its counts: what here is not public. */
 #include "core.h"
 
 #include <dirent.h>
@@ -9,9 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "backend/backend.h"
 #include "sched/task.h"
 #include "sim/thread.h"
 
@@ -209,6 +212,23 @@ core_open_descriptors(void)
     return count;
 }
 
+long
+core_numbers(long many)
+{
+    struct rlimit limit;
+    MUST_BE(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    if (limit.rlim_cur < (rlim_t)many && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max < (rlim_t)many ? limit.rlim_max : (rlim_t)many;
+        MUST_BE(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    }
+    if (coir_runtime_self()) {
+        const struct cr_backend *backend = cr_backend_choice(coir_runtime_backend(coir_runtime_self()), 0);
+        if (backend->numbers && backend->numbers < many)
+            return backend->numbers;
+    }
+    return limit.rlim_cur < (rlim_t)many ? (long)limit.rlim_cur : many;
+}
+
 coir_time
 core_past(void)
 {
@@ -221,17 +241,72 @@ core_soon(void)
     return coir_after(20 * COIR_SECOND);
 }
 
+static int
+do_nothing(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+static bool
+is_refused(const char *backend)
+{
+    int error;
+    if (!backend || !*backend)
+        return false;
+    error = coir_run(do_nothing, NULL, &(struct coir_runtime_options){.workers = 1, .backend = backend});
+    if (!error || error == -EINVAL) /* no such backend: each test will say so */
+        return false;
+    printf("SKIP: the backend %s is refused here: %s\n", backend, coir_error_detail());
+    return true;
+}
+
+static bool
+say_count(const struct cr_backend *backend, const char *name)
+{
+    uint64_t count = cr_backend_counted(backend);
+    if (count)
+        printf("backend %s: %llu operations came back\n", name, (unsigned long long)count);
+    return count;
+}
+
+static void
+say_counts(void)
+{
+    const struct cr_backend *backend;
+    bool any;
+    cr_backend_install(NULL); /* what is left then is the table */
+    any = say_count(NULL, "of a simulation");
+    for (size_t i = 0; (backend = cr_backend_choice(NULL, i)); i++)
+        any |= say_count(backend, backend->name);
+    if (!any)
+        printf("backend: none, no operations came back\n");
+}
+
+int
+core_run_suite(Suite *suite)
+{
+    SRunner *runner = srunner_create(suite);
+    int failures = 77;
+    /* The cases are processes of their own. */
+    void *shared =
+        mmap(NULL, CR_BACKEND_COUNTS * sizeof(uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    cr_backend_count_in(shared == MAP_FAILED ? NULL : shared);
+    if (!is_refused(getenv("COIR_BACKEND"))) {
+        srunner_run_all(runner, CK_ENV);
+        failures = srunner_ntests_failed(runner) != 0;
+        say_counts();
+    }
+    srunner_free(runner);
+    return failures;
+}
+
 int
 core_main(const char *name, void (*add)(TCase *cases))
 {
     Suite *suite = suite_create(name);
     TCase *cases = tcase_create(name);
-    SRunner *runner = srunner_create(suite);
-    int failures;
     suite_add_tcase(suite, cases);
     add(cases);
-    srunner_run_all(runner, CK_ENV);
-    failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures != 0;
+    return core_run_suite(suite);
 }

@@ -90,10 +90,17 @@ long core_fibers(long many); /* at most COIR_TEST_FIBERS (under TSan 4,000 unles
 bool core_is_long(void);
 
 int core_open_descriptors(void);
+/* How many descriptors may be used, at most so many: the process's limit is raised as far as needed and possible; the
+ * calling fiber's backend may have another one. */
+long core_numbers(long many);
 coir_time core_past(void); /* a moment that has passed */
 coir_time core_soon(void); /* 20 s from now: nothing in a healthy test takes so long */
 
-/* The main function of each test program. */
+/* Runs the suite, frees it, and says on which backend how many operations were done. What main is to answer. 77, all
+ * skipped: the backend that COIR_BACKEND names is refused here. */
+int core_run_suite(Suite *suite);
+
+/* The main function of a test program with one list of cases. */
 int core_main(const char *name, void (*add)(TCase *cases));
 
 COIR_END

@@ -26,8 +26,16 @@ static const struct stage {
     const struct parity_wire *wire;
     int seeds; /* in a virtual world, so many different runs; 0: in the real one */
 } stages[] = {
+#ifdef CR_URING
+    {"uring, 1 worker", CORE_ONE, {.workers = 1, .backend = "uring"}, &parity_real_wire, 0},
+    {"uring, 3 workers", CORE_FOUR, {.workers = 3, .backend = "uring"}, &parity_real_wire, 0},
+#endif
     {"epoll, 1 worker", CORE_ONE, {.workers = 1, .backend = "epoll"}, &parity_real_wire, 0},
     {"epoll, 3 workers", CORE_FOUR, {.workers = 3, .backend = "epoll"}, &parity_real_wire, 0},
+    {"poll, 1 worker", CORE_ONE, {.workers = 1, .backend = "poll"}, &parity_real_wire, 0},
+    {"poll, 3 workers", CORE_FOUR, {.workers = 3, .backend = "poll"}, &parity_real_wire, 0},
+    {"select, 1 worker", CORE_ONE, {.workers = 1, .backend = "select"}, &parity_real_wire, 0},
+    {"select, 3 workers", CORE_FOUR, {.workers = 3, .backend = "select"}, &parity_real_wire, 0},
     {"block, plain threads", CORE_THREADS, {0}, &parity_real_wire, 0},
     {"sim, 1 worker", CORE_ONE, {.workers = 1, .backend = "sim"}, &parity_sim_wire, 5},
     {"sim, 3 workers", CORE_FOUR, {.workers = 3, .backend = "sim"}, &parity_sim_wire, 20},
