@@ -5,7 +5,14 @@
 #include <string.h>
 
 /* Best first. */
-static const struct cr_backend *const backends[] = {&cr_backend_epoll, &cr_backend_poll, &cr_backend_select};
+static const struct cr_backend *const backends[] = {
+    &cr_backend_epoll,
+#ifdef CR_URING
+    &cr_backend_uring,
+#endif
+    &cr_backend_poll,
+    &cr_backend_select,
+};
 enum { BACKENDS = sizeof backends / sizeof backends[0] };
 
 static const struct cr_backend *installed;

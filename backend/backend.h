@@ -35,7 +35,7 @@ struct cr_backend {
     void (*wake)(void *self);
 };
 
-extern const struct cr_backend cr_backend_epoll, cr_backend_poll, cr_backend_select;
+extern const struct cr_backend cr_backend_epoll, cr_backend_uring, cr_backend_poll, cr_backend_select;
 
 /* What to try for a name, in order from 0 on; NULL: no more. A name has one, or none: there is no such backend. Without a
  * name (NULL) it is all of them, best first. */

@@ -43,9 +43,17 @@ struct cr_op {
     bool known_only; /* with try_only: -EAGAIN also if it would have to be found out whether it can be done */
     bool is_file;    /* a regular file: always "ready", and still it blocks */
     bool begun;      /* CONNECT: the connection is under way */
+    bool eager;      /* trying at once is likely to be worth it; afterwards: whether the next one's try is */
+    bool by_poll;    /* uring: this descriptor has to be waited for by a poll. False at the beginning */
+    uint8_t stage;   /* uring: where it is */
     int32_t result;
-    void *data;
-    size_t length;
+    union {
+        struct {
+            void *data;
+            size_t length;
+        };
+        struct iovec part; /* SEND, WRITE: room for what is tried instead of parts (chaos.c) */
+    };
     const struct iovec *parts;
     size_t count;
 };
@@ -62,7 +70,13 @@ typedef int cr_operation_attempt(struct cr_op *op);
  * start. Those that were there before. */
 cr_operation_attempt *const *cr_operation_install(cr_operation_attempt *const *attempts);
 
-/* Does it without waiting: the result, -EAGAIN: not now. Never answers -EINTR. */
+/* chaos.c: these come first, whatever is installed; NULL: nothing does. */
+void cr_operation_precede(cr_operation_attempt *const *attempts);
+/* What those hand on to. */
+int cr_operation_under(struct cr_op *op);
+
+/* Does it without waiting: the result; -EAGAIN: not now; CR_AGAIN (by chaos, and not if try_only): as if not now, but
+ * nothing will tell when. Never answers -EINTR. */
 int cr_operation_try(struct cr_op *op);
 
 /* Does it, waiting in the kernel; for helper threads and files. */

@@ -97,6 +97,15 @@ learn(struct cr_ready_row *row, const struct cr_op *op, int result)
         row->ready[CR_OP_OUT] = false;
 }
 
+/* It could perhaps be done, but is not to be now: it comes back with the next reap. What is known stays as it is. */
+static int
+let_it_come_back(struct cr_ready *ready, struct cr_op *op)
+{
+    op->result = CR_AGAIN;
+    cr_list_append(&ready->done, &op->link);
+    return CR_PENDING;
+}
+
 static int
 wait_for_event(struct cr_ready *ready, struct cr_ready_row *row, struct cr_op *op)
 {
@@ -128,6 +137,8 @@ cr_ready_start(void *self, struct cr_op *op)
     /* Who only tries asks the kernel in any case: an event may be there that nobody has fetched, or nobody is attached. */
     if (row->ready[direction] || (op->try_only && !op->known_only) || (op->kind == CR_OP_CONNECT && !op->begun)) {
         result = cr_operation_try(op);
+        if (cr_unlikely(result == CR_AGAIN))
+            return let_it_come_back(ready, op);
         learn(row, op, result);
         if (!cr_list_is_empty(&row->waiting[direction]))
             let_first_try(ready, row, direction);

@@ -2,7 +2,7 @@
 # packages.sh: sourced by ./run and ./test, to install what is missing on a Debian machine, saying so first.
 
 # To build the library, the servers and the program.
-packages_build='gcc libc6-dev cmake ninja-build pkg-config node-llhttp libssl-dev libjansson-dev libunistring-dev'
+packages_build='gcc libc6-dev cmake ninja-build pkg-config liburing-dev node-llhttp libssl-dev libjansson-dev libunistring-dev'
 # Besides, for ./test --quick: the unit tests, some of them in C++; the headers' check with both compilers, as C and as
 # C++; the format.
 packages_quick='check g++ clang clang-format-14 curl netcat-openbsd'

@@ -36,6 +36,7 @@ struct coir_stream {
     char *bytes;             /* the read buffer; NULL: none */
     size_t begin, end, room; /* what is inside */
     bool at_end;             /* the kernel has said so */
+    bool eager;              /* something is likely to be there already (cr_op.eager) */
     bool skipping;           /* the rest of a line that was too long */
     /* Under out. */
     bool out_ended; /* shut down, or a write stopped half-way */
@@ -49,6 +50,7 @@ new_stream(int fd, struct coir_stream **stream)
     if (!made)
         return -ENOMEM;
     made->fd = fd;
+    made->eager = true;
     *stream = made;
     return 0;
 }
@@ -168,9 +170,11 @@ fetch_by(struct coir_stream *stream, void *bytes, size_t size, enum manner manne
                                 .is_tcp = stream->is_tcp,
                                 .is_file = stream->is_file,
                                 .known_only = manner == KNOWN_ONLY,
+                                .eager = stream->eager,
                                 .data = bytes,
                                 .length = size};
     result = cr_operate(&pending, &stream->in, deadline);
+    stream->eager = pending.op.eager;
     if (result == 0)
         stream->at_end = true;
     else if (result == -EIO && !stream->is_socket && !stream->is_file)
@@ -445,6 +449,7 @@ static int
 send_all(struct coir_stream *stream, struct iovec *parts, size_t count, bool *begun, coir_time deadline)
 {
     struct cr_pending pending;
+    bool eager = true;
     advance(&parts, &count, 0);
     while (count) {
         int sent;
@@ -452,9 +457,11 @@ send_all(struct coir_stream *stream, struct iovec *parts, size_t count, bool *be
                                     .fd = stream->fd,
                                     .is_tcp = stream->is_tcp,
                                     .is_file = stream->is_file,
+                                    .eager = eager,
                                     .parts = parts,
                                     .count = stream->is_socket ? count : 1};
         sent = cr_operate(&pending, &stream->out, deadline);
+        eager = pending.op.eager;
         if (sent < 0)
             return sent == -ECONNRESET || (pending.kernel_failed && sent == -ETIMEDOUT) ? -EPIPE : sent;
         *begun = true;

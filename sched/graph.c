@@ -5,7 +5,6 @@
 #include "base/place.h"
 #include "sched/runtime.h"
 
-#include <pthread.h>
 #include <stdio.h>
 
 enum {
@@ -20,8 +19,8 @@ struct hop {
     uint64_t id, claim;
 };
 
-/* Under the lock: one circle at a time is looked at for good, so of two that would close it one is first. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+/* The guard of what follows: one circle at a time is looked at for good, so of two that would close it one is first. */
+static CR_ATOMIC(uintptr_t) guard;
 static struct hop hops[HOPS];
 
 /* Keeps the task with this id in the wait it is in: its claim word without pins; 0: it does not wait. */
@@ -65,7 +64,7 @@ walk(const struct cr_edge *edge, uint64_t me, visitor *visit, void *arg, uint32_
         hop.claim = pin(task, id);
         if (!hop.claim)
             return false;
-        next = CR_SHARED_READ(task->wait)->edge;
+        next = CR_SHARED_READ(CR_SHARED_READ(task->wait)->edge);
         id = next && !next->timed && (!visit || visit(number, &hop, task, arg)) ? next->kind->owner(next->object) : 0;
         unpin(task);
     }
@@ -127,7 +126,7 @@ publish(const struct report *report, uint32_t length)
 
 /* ---- Asking ---- */
 
-/* With the lock: goes the way twice more. Then nobody of them can have run in between. */
+/* Under the guard: goes the way twice more. Then nobody of them can have run in between. */
 static bool
 is_sure(struct cr_wait *wait, uint64_t me, uint32_t *length, struct report *report)
 {
@@ -150,11 +149,11 @@ close_circle(struct cr_wait *wait, uint64_t me)
     struct report *report = cr_alloc_zero(sizeof *report); /* NULL: nobody is named */
     uint32_t length = 0;
     bool sure;
-    pthread_mutex_lock(&lock);
+    (void)cr_guard_take(&guard);
     sure = is_sure(wait, me, &length, report);
     if (sure && policy != COIR_DEADLOCK_REPORT)
         sure = cr_wait_claim(wait, -EDEADLK);
-    pthread_mutex_unlock(&lock);
+    cr_guard_release(&guard, 0);
     if (sure) {
         if (policy != COIR_DEADLOCK_REPORT)
             cr_wait_over(wait);

@@ -6,7 +6,7 @@
  * (ownership goes only to tasks that run or have been claimed), so the last to publish its edge closes the circle, and the
  * fence after publishing lets it see all others.
  *
- * No false report: the way is gone twice under one lock, and each task on it must be seen waiting in the same epoch both
+ * No false report: the way is gone twice under one guard, and each task on it must be seen waiting in the same epoch both
  * times, so all of them were blocked all the time in between, and a blocked task neither takes nor gives. Edges with a
  * deadline open by themselves: a circle with one in it (other than the asker's own) is a correct program that tries again.
  *

@@ -82,8 +82,11 @@ operate_fiber(struct cr_pending *pending, const struct cr_lock *side, coir_time 
         pending->wait.closed_bit = CR_LOCK_CLOSED;
         (void)cr_park(&pending->wait, deadline);
         result = pending->op.result;
-        if (pending->why == -EPIPE)
+        if (pending->why == -EPIPE) {
+            if (pending->op.kind == CR_OP_ACCEPT && result >= 0)
+                (void)cr_world.close(result); /* the kernel was faster, and nobody wants it any more */
             return -EPIPE;
+        }
         if (result != CR_AGAIN && result != -ECANCELED)
             return by_kernel(pending, result);
         pending->op.try_only = pending->why != 0; /* once more: what has arrived is not left behind */
@@ -124,15 +127,18 @@ static int
 operate_thread(struct cr_pending *pending, const struct cr_lock *side, coir_time deadline)
 {
     struct coir_task *self = cr_task_self();
+    pending->op.try_only = deadline == COIR_NOW;
     for (;;) {
         int result = cr_operation_try(&pending->op);
-        if (result != -EAGAIN || deadline == COIR_NOW)
+        if ((result != -EAGAIN && result != CR_AGAIN) || deadline == COIR_NOW)
             return by_kernel(pending, result);
         result = wait_as_thread(pending, side, self, deadline);
         if (result == -EPIPE)
             return result;
         if (result) {
-            int late = cr_operation_try(&pending->op);
+            int late;
+            pending->op.try_only = true;
+            late = cr_operation_try(&pending->op);
             return late == -EAGAIN ? result : by_kernel(pending, late);
         }
     }

@@ -12,6 +12,7 @@
  * and for the task it starts; or the swap fails; or the call finds the word closed and is refused. No worker comes to know
  * when a call ends, so while one is under way, which is never long, idle workers look again each millisecond. */
 #include "sched/runtime.h"
+#include "backend/chaos.h"
 #include "base/choose.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -119,6 +120,9 @@ from_environment(const char *name, int otherwise)
 static int
 resolve(struct coir_runtime_options *options)
 {
+    char why[CR_CHAOS_WHY];
+    if (cr_chaos_begin(why))
+        return cr_fail(-EINVAL, "%s", why);
     if (!options->workers) {
         int processors = cr_world.processors();
         options->workers = from_environment("COIR_WORKERS", processors < CR_WORKERS ? processors : CR_WORKERS);

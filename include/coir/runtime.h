@@ -18,7 +18,9 @@ enum coir_on_deadlock {
     COIR_DEADLOCK_ABORT   /* the process stops */
 };
 
-/* Zero in every member is the default; so is NULL for the options. */
+/* Zero in every member is the default; so is NULL for the options. COIR_CHAOS in the environment, for example "again=10
+ * short_read=30 short_write=30 seed=1" (percent; the seed repeats the choices), makes sockets behave as badly as a kernel
+ * may: for testing programs. */
 struct coir_runtime_options {
     const char *name;    /* copied; for logs and thread names */
     int workers;         /* 1 to 64; 0: one for each CPU this process may use (COIR_WORKERS in the environment overrides
@@ -36,7 +38,7 @@ struct coir_runtime_options {
 
 /* Suspends its thread. Runs function as the first task of a new runtime, the calling thread being its first worker. Its
  * result, when all tasks but daemons have ended; or the -errno that kept it from starting, with a sentence in
- * coir_error_detail: -EINVAL (an option), -EBUSY (called from a fiber), -ENOMEM, -EAGAIN (no thread). */
+ * coir_error_detail: -EINVAL (an option, or the environment), -EBUSY (called from a fiber), -ENOMEM, -EAGAIN (no thread). */
 COIR_EXPORT int coir_run(coir_function *function, void *arg, const struct coir_runtime_options *options);
 
 /* The same for a program with its own main loop: all workers are new threads. */

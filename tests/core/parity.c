@@ -73,7 +73,7 @@ parity_listen(struct parity *play, const struct coir_listener_options *options, 
 void
 parity_open(struct parity *play, enum parity_buffers buffers, struct coir_stream *ends[2])
 {
-    int size = buffers == PARITY_LITTLE ? 1 : 0; /* the kernel makes the least it allows of it */
+    int size = buffers == PARITY_LITTLE ? 8192 : 0; /* with less the kernel drops what comes in many short segments */
     struct coir_listener_options options = {.stream = {.receive_buffer = size, .send_buffer = size}};
     char address[COIR_ADDRESS_TEXT];
     struct coir_listener *listener;

@@ -49,7 +49,7 @@ void parity_say(struct parity *play, const char *text);
 void parity_place(struct parity *play, char place[COIR_ADDRESS_TEXT]);
 struct coir_listener *parity_listen(struct parity *play, const struct coir_listener_options *options,
                                     char address[COIR_ADDRESS_TEXT]);
-/* A connection: the first end has dialled. little: its buffers are the smallest there are, but of a pair. */
+/* A connection: the first end has dialled. little: its buffers are small, but of a pair. */
 enum parity_buffers { PARITY_USUAL, PARITY_LITTLE };
 void parity_open(struct parity *play, enum parity_buffers buffers, struct coir_stream *ends[2]);
 void parity_close(struct coir_stream *ends[2]);
