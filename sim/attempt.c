@@ -267,8 +267,11 @@ connect_tcp(struct cr_socket *socket, struct cr_op *op)
 {
     struct cr_place place;
     int result = cr_place_read(socket, op->data, (socklen_t)op->length, &place);
-    if (!result)
-        result = cr_tcp_connect(socket, place);
+    if (result)
+        return result == -EADDRNOTAVAIL ? -ENETUNREACH : result;
+    if (socket->only_six && cr_place_is_mapped(socket, place))
+        return -ENETUNREACH;
+    result = cr_tcp_connect(socket, place);
     cr_link_settle();
     return result == -EINPROGRESS ? -EAGAIN : result;
 }

@@ -269,6 +269,12 @@ cr_place_read(const struct cr_socket *socket, const struct sockaddr *address, so
     return 0;
 }
 
+bool
+cr_place_is_mapped(const struct cr_socket *socket, struct cr_place place)
+{
+    return socket->family == AF_INET6 && place.ip != CR_IP_ANY && place.ip != CR_IP_SIX;
+}
+
 static void
 copy_out(const void *from, socklen_t length, struct sockaddr *address, socklen_t *size)
 {

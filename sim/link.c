@@ -22,9 +22,16 @@ struct way {
     coir_time cut_until, clear_at; /* no packet arrives before clear_at */
 };
 
+/* Packets that arrive together. */
+struct landing {
+    struct cr_list link, packets;
+    coir_time when;
+};
+
 static struct way ways[CR_NET_HOSTS][CR_NET_HOSTS];
-static struct cr_list flying = {&flying, &flying};       /* in events */
+static struct cr_list landings = {&landings, &landings}; /* planned */
 static struct cr_list arriving = {&arriving, &arriving}; /* now */
+static struct landing *last;                             /* planned; NULL: it has happened */
 static bool settling;
 static struct cr_net_count count;
 
@@ -161,23 +168,36 @@ cr_link_settle(void)
 }
 
 static void
-land(void *packet)
+land(void *arg)
 {
-    settling = true; /* what it causes comes after it */
-    arrive(packet);
+    struct landing *landing = arg;
+    if (last == landing)
+        last = NULL;
+    cr_list_remove(&landing->link);
+    settling = true; /* what they cause comes after them */
+    while (!cr_list_is_empty(&landing->packets))
+        arrive(cr_container(landing->packets.next, struct cr_packet, link));
     settling = false;
+    free(landing);
     cr_link_settle();
 }
 
+/* What arrives at the same moment does so together, or with time for threads in between. */
 static void
 fly(struct cr_packet *packet, coir_time when)
 {
-    if (when > cr_sim_now()) {
-        cr_list_append(&flying, &packet->link);
-        cr_sim_at(when, land, packet);
-    } else {
+    if (when <= cr_sim_now()) {
         cr_list_append(&arriving, &packet->link);
+        return;
     }
+    if (!last || last->when != when || cr_sim_chance(HALF, "together")) {
+        last = cr_net_alloc(sizeof *last);
+        last->when = when;
+        cr_list_init(&last->packets);
+        cr_list_append(&landings, &last->link);
+        cr_sim_at(when, land, last);
+    }
+    cr_list_append(&last->packets, &packet->link);
 }
 
 /* A machine between the two ends both of the connection: each gets a reset that looks like the other's. */
@@ -283,17 +303,28 @@ cr_net_heal(void)
     cr_net_faults_set(NULL, 0);
 }
 
+static void
+forget(struct cr_list *packets)
+{
+    while (!cr_list_is_empty(packets)) {
+        struct cr_packet *packet = cr_container(packets->next, struct cr_packet, link);
+        cr_list_remove(&packet->link);
+        free(packet);
+    }
+}
+
 void
 cr_link_reset_all(void)
 {
-    struct cr_list *const lists[] = {&flying, &arriving};
-    for (int i = 0; i < 2; i++)
-        while (!cr_list_is_empty(lists[i])) {
-            struct cr_packet *packet = cr_container(lists[i]->next, struct cr_packet, link);
-            cr_list_remove(&packet->link);
-            free(packet);
-        }
+    while (!cr_list_is_empty(&landings)) {
+        struct landing *landing = cr_container(landings.next, struct landing, link);
+        forget(&landing->packets);
+        cr_list_remove(&landing->link);
+        free(landing);
+    }
+    forget(&arriving);
     memset(ways, 0, sizeof ways);
+    last = NULL;
     settling = false;
     count = (struct cr_net_count){0};
 }
@@ -302,8 +333,11 @@ uint64_t
 cr_net_bytes_in_flight(void)
 {
     uint64_t bytes = 0;
-    for (struct cr_list *link = flying.next; link != &flying; link = link->next)
-        bytes += cr_container(link, struct cr_packet, link)->size;
+    for (struct cr_list *at = landings.next; at != &landings; at = at->next) {
+        struct cr_list *packets = &cr_container(at, struct landing, link)->packets;
+        for (struct cr_list *link = packets->next; link != packets; link = link->next)
+            bytes += cr_container(link, struct cr_packet, link)->size;
+    }
     return bytes;
 }
 

@@ -130,12 +130,15 @@ bind_tcp(struct cr_socket *socket, const struct sockaddr *address, socklen_t siz
 {
     struct cr_place place;
     int error = cr_place_read(socket, address, size, &place);
+    bool is_bound = socket->state != CR_SOCKET_CLOSED || socket->local.port;
+    if (!error && !cr_host_owns(socket->host, place.ip))
+        error = -EADDRNOTAVAIL;
+    if (error == -EADDRNOTAVAIL && socket->family == AF_INET6 && is_bound) /* as Linux has it: not so for AF_INET */
+        return -EINVAL;
     if (error)
         return error;
-    if (socket->state != CR_SOCKET_CLOSED || socket->local.port)
+    if (is_bound || (socket->only_six && cr_place_is_mapped(socket, place)))
         return -EINVAL;
-    if (!cr_host_owns(socket->host, place.ip))
-        return -EADDRNOTAVAIL;
     if (place.port) {
         error = cr_table_may_bind(socket, place);
         socket->local = place;

@@ -156,6 +156,7 @@ int cr_host_of(uint32_t self, uint32_t ip);          /* -ENETUNREACH */
 uint32_t cr_host_source(uint32_t host, uint32_t to); /* the address to speak from */
 int cr_place_read(const struct cr_socket *socket, const struct sockaddr *address, socklen_t size,
                   struct cr_place *place);
+bool cr_place_is_mapped(const struct cr_socket *socket, struct cr_place place); /* IPv4 on an IPv6 socket */
 void cr_place_write(const struct cr_socket *socket, struct cr_place place, struct sockaddr *address, socklen_t *size);
 
 /* sim/link.c: packets */

@@ -19,10 +19,17 @@
 
 enum { EVENTS = 256 }; /* taken at once */
 
+struct event {
+    int fd;
+    uint32_t generation;
+    unsigned events; /* CR_EVENT_... */
+};
+
 struct source {
     struct cr_ready ready;
     struct cr_list attached, marked;
     bool rung;
+    struct event events[EVENTS];
 };
 
 /* One descriptor in one instance. */
@@ -215,26 +222,37 @@ events_of(unsigned ready)
            (ready & (POLLRDHUP | POLLHUP | POLLERR) ? CR_EVENT_FINAL : 0u);
 }
 
-static void
-report(struct source *source, struct attachment *attachment)
+/* What is marked, as far as it is ready for anything. */
+static int
+fetch(struct source *source)
 {
-    unsigned ready = cr_socket_ready(attachment->socket);
-    cr_list_remove(&attachment->mark);
-    if (!ready)
-        return;
-    cr_net_note("event", attachment->socket, ready);
-    cr_ready_event(&source->ready, attachment->fd, attachment->generation, events_of(ready));
+    int count = 0;
+    while (count < EVENTS && !cr_list_is_empty(&source->marked)) {
+        struct attachment *attachment = cr_container(source->marked.next, struct attachment, mark);
+        unsigned ready = cr_socket_ready(attachment->socket);
+        cr_list_remove(&attachment->mark);
+        if (!ready)
+            continue;
+        cr_net_note("event", attachment->socket, ready);
+        source->events[count++] = (struct event){attachment->fd, attachment->generation, events_of(ready)};
+    }
+    return count;
 }
 
+/* Between the fetching of events and their use others may run, and close what these are about. */
 static int
 source_wait(struct cr_ready *ready, coir_time until)
 {
     struct source *source = (struct source *)ready;
+    int count;
     if (cr_list_is_empty(&source->marked) && !source->rung)
         (void)cr_sim_wait(source, until, "the network");
     source->rung = false;
-    for (int i = 0; i < EVENTS && !cr_list_is_empty(&source->marked); i++)
-        report(source, cr_container(source->marked.next, struct attachment, mark));
+    count = fetch(source);
+    if (count)
+        cr_sim_point();
+    for (int i = 0; i < count; i++)
+        cr_ready_event(ready, source->events[i].fd, source->events[i].generation, source->events[i].events);
     return 0;
 }
 

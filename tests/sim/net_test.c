@@ -135,6 +135,7 @@ dial_nowhere(void *arg)
                  {"h0:9", -ENOENT},
                  {"somebody:9", -ENOENT},
                  {"192.0.2.1:9", -EHOSTUNREACH},
+                 {"[2001:db8::1]:9", -EHOSTUNREACH},
                  {"10.0.0.2:0", -ECONNREFUSED},
                  {"unix:/nobody", -ECONNREFUSED},
                  {"unix:@nobody", -ECONNREFUSED}};
