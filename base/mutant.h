@@ -14,10 +14,9 @@
     MUTANT(NO_THREAD_FENCE, "a plain thread looks whether it is canceled without a fence behind WAITING") \
     MUTANT(CLAIM_OUTSIDE_GUARD, "waits are claimed after the guard was given back")                       \
     MUTANT(WAKE_BEFORE_RELEASE, "the woken is made ready while the guard is held")                        \
-    MUTANT(TOUCH_AFTER_RELEASE, "a semaphore is looked at again after its guard was given back")          \
     MUTANT(BARE_NUDGE, "a nudge is only a bell, not a note")                                              \
     MUTANT(EARLY_RETURN, "a thread whose claim is taken by another returns without awaiting the notice")  \
-    MUTANT(NO_EPOCH, "a wait is claimed whatever its epoch")                                              \
+    MUTANT(NO_EPOCH, "a wait has the epoch of the one before")                                            \
     MUTANT(RINGS_NOT_READ_AGAIN, "a worker that has set its idle bit does not look into the rings again") \
     MUTANT(DRAIN_UNREVERSED, "an inbox hands its notes over newest first")                                \
     MUTANT(TIMER_NOT_REKEYED, "a timer whose deadline moved forward is dropped")                          \
@@ -32,7 +31,8 @@
     MUTANT(JOINER_NOT_AWAITED, "a joiner that gave up does not wait for the end that looks at its wait")  \
     MUTANT(SEARCHING_KEPT, "a searcher that sleeps stays the searcher")                                   \
     MUTANT(ITEM_BEFORE_CLAIM, "a put copies its item before it has claimed the getter")                   \
-    MUTANT(BLOCK_FREED_TWICE, "a task's end does not look whether its handle is still held")
+    MUTANT(GIVE_BY_STORE, "a lock that nobody seems to wait for is given back by a store")                \
+    MUTANT(NO_LOOK_BEFORE_SLEEP, "a fiber parks without looking whether it is canceled already")
 
 #ifdef CR_CHECKED
 

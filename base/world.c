@@ -407,13 +407,16 @@ static int
 real_kind(int fd, enum cr_file_kind *kind)
 {
     struct stat status;
-    if (fstat(fd, &status))
+    int flags;
+    if (fstat(fd, &status) || (flags = fcntl(fd, F_GETFL)) < 0)
         return -errno;
     *kind = S_ISSOCK(status.st_mode)                             ? CR_KIND_SOCKET
             : S_ISFIFO(status.st_mode)                           ? CR_KIND_PIPE
             : S_ISREG(status.st_mode)                            ? CR_KIND_FILE
             : S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode) ? CR_KIND_DEVICE
                                                                  : CR_KIND_OTHER;
+    if (*kind == CR_KIND_PIPE && (flags & O_ACCMODE) == O_WRONLY)
+        *kind = CR_KIND_PIPE_OUT;
     return 0;
 }
 

@@ -21,7 +21,14 @@
 
 struct addrinfo;
 
-enum cr_file_kind { CR_KIND_OTHER, CR_KIND_SOCKET, CR_KIND_PIPE, CR_KIND_DEVICE, CR_KIND_FILE };
+enum cr_file_kind {
+    CR_KIND_OTHER,
+    CR_KIND_SOCKET,
+    CR_KIND_PIPE,
+    CR_KIND_PIPE_OUT, /* open for writing only */
+    CR_KIND_DEVICE,
+    CR_KIND_FILE
+};
 
 struct cr_thread; /* a started thread; joined once */
 

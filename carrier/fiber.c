@@ -29,8 +29,10 @@ coir_detach(struct coir_task *task)
 void
 coir_cancel(struct coir_task *task)
 {
+    if (CR_MUTANT(CANCEL_BEFORE_FLAG))
+        cr_task_poke(task, -ECANCELED);
     /* Sequentially consistent: the flag, then the worker; against cr_task_bind's worker, then flag. */
-    if (!(cr_or_sc(&task->canceled, 1) & 1))
+    if (!(cr_or_sc(&task->canceled, 1) & 1) && !CR_MUTANT(CANCEL_BEFORE_FLAG))
         cr_task_poke(task, -ECANCELED);
 }
 

@@ -38,6 +38,7 @@ static void
 lock(struct scope *scope)
 {
     (void)cr_guard_take(&scope->word);
+    (void)CR_SHARED_WRITE(scope->flags); /* and all else under the guard */
 }
 
 static void
@@ -285,7 +286,7 @@ coir_scope_wait(struct coir_scope *public, coir_time deadline)
         unlock(scope);
         (void)wait_for_tasks(scope, COIR_NEVER, true);
     }
-    scope->flags |= WAITED;
+    CR_SHARED_WRITE(scope->flags) |= WAITED;
     if (scope->flags & FAILED) {
         if (scope->detail)
             (void)cr_fail(scope->failure, "%s", scope->detail);

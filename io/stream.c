@@ -28,8 +28,9 @@ enum { FIRST_ROOM = 2048, FULL_ROOM = 16384, PARTS = 64 };
 enum { AT_END = 1 }; /* as an answer of skip_rest and begin_reading */
 
 struct coir_stream {
-    int fd;
+    int fd; /* -1: a pipe that has been shut down; that changes under out */
     bool is_socket, is_tcp, is_file;
+    bool is_pipe_out; /* nothing ever comes in: only out uses the descriptor */
     struct cr_lock in, out;
     /* Under in. */
     char *bytes;             /* the read buffer; NULL: none */
@@ -114,6 +115,7 @@ coir_stream_from(int fd, struct coir_stream **stream)
     (*stream)->is_socket = kind == CR_KIND_SOCKET;
     (*stream)->is_tcp = kind == CR_KIND_SOCKET && (family == AF_INET || family == AF_INET6);
     (*stream)->is_file = kind == CR_KIND_FILE;
+    (*stream)->is_pipe_out = kind == CR_KIND_PIPE_OUT;
     return 0;
 }
 
@@ -161,6 +163,8 @@ fetch_by(struct coir_stream *stream, void *bytes, size_t size, enum manner manne
     int result;
     if (stream->at_end)
         return 0;
+    if (cr_unlikely(stream->is_pipe_out))
+        return -EBADF;
     pending.op = (struct cr_op){.kind = stream->is_socket ? CR_OP_RECEIVE : CR_OP_READ,
                                 .fd = stream->fd,
                                 .is_tcp = stream->is_tcp,
@@ -552,6 +556,10 @@ coir_stream_shutdown(struct coir_stream *stream, coir_time deadline)
     if (!stream->out_ended && stream->is_socket)
         error = cr_world.shutdown(stream->fd, SHUT_WR);
     stream->out_ended = true;
+    if (stream->is_pipe_out && stream->fd >= 0) { /* its reader learns the end in no other way */
+        (void)cr_descriptor_close(stream->fd);
+        stream->fd = -1;
+    }
     cr_lock_give(&stream->out, self);
     return error == -ENOTCONN ? -EPIPE : error;
 }
@@ -574,7 +582,8 @@ coir_stream_close(struct coir_stream *stream)
     /* Aborted: the peer is to see a reset, not an end. */
     if (cr_lock_is_closed(&stream->in) && stream->is_tcp)
         (void)cr_world.set_option(stream->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    (void)cr_descriptor_close(stream->fd);
+    if (stream->fd >= 0)
+        (void)cr_descriptor_close(stream->fd);
     cr_free(stream->bytes);
     cr_free(stream);
     return 0;
@@ -583,7 +592,7 @@ coir_stream_close(struct coir_stream *stream)
 int
 coir_stream_fd(const struct coir_stream *stream)
 {
-    return stream->fd;
+    return stream->fd >= 0 ? stream->fd : -EBADF;
 }
 
 static int

@@ -60,6 +60,13 @@ coir_queue_free(struct coir_queue *queue)
     cr_free(queue);
 }
 
+static inline void
+hold(struct coir_queue *queue)
+{
+    (void)cr_guard_take(&queue->word);
+    (void)CR_SHARED_WRITE(queue->count); /* and all else under the guard */
+}
+
 static void
 release(struct coir_queue *queue)
 {
@@ -79,6 +86,8 @@ place(struct coir_queue *queue, size_t number)
 static void
 copy(const struct coir_queue *queue, void *to, const void *from)
 {
+    CR_SHARED_READ_BYTES(from, queue->item_size);
+    CR_SHARED_WRITE_BYTES(to, queue->item_size);
     if (queue->item_size == sizeof(void *)) /* the usual case, without a call */
         memcpy(to, from, sizeof(void *));
     else if (queue->item_size)
@@ -100,9 +109,12 @@ serve_first(struct coir_queue *queue, uintptr_t *list, const void *item, bool gi
 {
     struct cr_wait *wait;
     while ((wait = cr_waiters_first(list))) {
-        struct coir_task *task = wait->task;
-        void *theirs = cr_container(wait, struct item_wait, wait)->item;
-        bool won = cr_wait_claim(wait, 0);
+        struct coir_task *task = CR_SHARED_READ(wait->task);
+        void *theirs = CR_SHARED_READ(cr_container(wait, struct item_wait, wait)->item);
+        bool won;
+        if (CR_MUTANT(ITEM_BEFORE_CLAIM) && give)
+            copy(queue, theirs, item);
+        won = cr_wait_claim(wait, 0);
         if (won && give)
             copy(queue, theirs, item);
         else if (won)
@@ -119,7 +131,7 @@ static inline __attribute__((always_inline)) int
 wait_on(struct coir_queue *queue, uintptr_t *list, struct coir_task *self, void *item, coir_time deadline)
 {
     struct item_wait waiting; /* cr_wait_in fills the rest */
-    waiting.item = item;
+    CR_SHARED_WRITE(waiting.item) = item;
     return cr_wait_in(&waiting.wait, self, &queue->word, 0, list, 0, deadline);
 }
 
@@ -130,7 +142,7 @@ coir_queue_put(struct coir_queue *queue, const void *item, coir_time deadline)
     int result = cr_enter(self, deadline);
     if (result)
         return result;
-    (void)cr_guard_take(&queue->word);
+    hold(queue);
     if (queue->is_shut) {
         release(queue);
         return -EPIPE;
@@ -156,7 +168,7 @@ coir_queue_get(struct coir_queue *queue, void *item, coir_time deadline)
     int result = cr_enter(self, deadline);
     if (result)
         return result;
-    (void)cr_guard_take(&queue->word);
+    hold(queue);
     if (!queue->count) {
         if (!queue->is_shut)
             return wait_on(queue, &queue->getters, self, item, deadline);
@@ -176,7 +188,7 @@ void
 coir_queue_done(struct coir_queue *queue)
 {
     struct cr_note *chain = NULL;
-    (void)cr_guard_take(&queue->word);
+    hold(queue);
     if (!queue->undone)
         cr_misuse("coir_queue_done: called more often than items were put into queue '%s'", queue->name);
     if (!--queue->undone)
@@ -192,7 +204,7 @@ coir_queue_join(struct coir_queue *queue, coir_time deadline)
     int result = cr_enter(self, deadline);
     if (result)
         return result;
-    (void)cr_guard_take(&queue->word);
+    hold(queue);
     if (queue->undone)
         return wait_on(queue, &queue->joiners, self, NULL, deadline);
     release(queue);
@@ -203,7 +215,7 @@ void
 coir_queue_shutdown(struct coir_queue *queue)
 {
     struct cr_note *getters, *putters;
-    (void)cr_guard_take(&queue->word);
+    hold(queue);
     queue->is_shut = true;
     putters = cr_waiters_claim_all(&queue->putters, -EPIPE);
     getters = cr_waiters_claim_all(&queue->getters, -EPIPE); /* if any wait, the queue is empty */

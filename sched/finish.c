@@ -13,10 +13,10 @@ fiber_main(void *arg)
     struct coir_task *task = arg;
     int result;
     cr_context_arrived(&task->context);
-    result = task->function(task->arg);
+    result = CR_SHARED_READ(task->function)(task->arg);
     if (task->locals)
         cr_locals_end(task);
-    task->result = result;
+    CR_SHARED_WRITE(task->result) = result;
     cr_store_rlx(&task->flags, task->flags | CR_TASK_OVER);
     cr_context_end(&task->context, &cr_here.worker->loop);
 }
@@ -26,7 +26,7 @@ static int
 stillborn(struct cr_worker *worker, struct coir_task *task, const char *why)
 {
     coir_log(COIR_LOG_ERROR, "task '%s' could not start: %s", task->name, why);
-    task->result = -ENOMEM;
+    CR_SHARED_WRITE(task->result) = -ENOMEM;
     cr_task_over(worker, task);
     return -ENOMEM;
 }
@@ -74,7 +74,7 @@ tell_end(struct coir_task *task)
         return;
     }
     joiner = (struct cr_wait *)waiting;
-    who = joiner->task;
+    who = CR_SHARED_READ(joiner->task);
     if (!cr_wait_claim(joiner, 0))
         who = NULL;
     (void)cr_and_ar(&task->life, ~(uintptr_t)CR_TELLING); /* a joiner that gave up waits for this */
@@ -150,7 +150,7 @@ let_go(struct coir_task *task, struct cr_wait *wait)
 {
     uintptr_t old = cr_load_acq(&task->life);
     for (uint32_t round = 0;; round++) {
-        if (old & CR_TELLING) { /* its end is looking at our wait */
+        if (old & CR_TELLING && !CR_MUTANT(JOINER_NOT_AWAITED)) { /* its end is looking at our wait */
             cr_guard_spin(round);
             old = cr_load_acq(&task->life);
         } else if ((old & ~(uintptr_t)CR_LIFE_FLAGS) != (uintptr_t)wait ||
@@ -214,7 +214,7 @@ cr_join(struct coir_task *task, int *result, coir_time deadline, const void *whe
     if (error)
         return error;
     if (result)
-        *result = task->result;
+        *result = CR_SHARED_READ(task->result);
     if (cr_unlikely(task->detail != NULL) && task->result < 0)
         cr_detail_move(task, self);
     cr_release(task);

@@ -65,7 +65,7 @@ walk(const struct cr_edge *edge, uint64_t me, visitor *visit, void *arg, uint32_
         hop.claim = pin(task, id);
         if (!hop.claim)
             return false;
-        next = CR_SHARED_READ(task->wait)->edge;
+        next = CR_SHARED_READ(CR_SHARED_READ(task->wait)->edge);
         id = next && !next->timed && (!visit || visit(number, &hop, task, arg)) ? next->kind->owner(next->object) : 0;
         unpin(task);
     }

@@ -64,7 +64,7 @@ cr_lock_wait(struct cr_lock *lock, struct coir_task *self, coir_time deadline, e
         if (again) {
             cr_waiters_prepend(&lock->first, wait);
         } else {
-            waiting.since = cr_now();
+            CR_SHARED_WRITE(waiting.since) = cr_now();
             cr_waiters_append(&lock->first, wait);
         }
         cr_guard_release(&lock->word, seen | CR_LOCK_WAITERS);
@@ -83,7 +83,7 @@ static bool
 deserves_it(const struct cr_wait *wait)
 {
     const struct lock_wait *waiting = cr_container(wait, const struct lock_wait, wait);
-    return cr_load_rlx(&wait->task->worker) == cr_here.worker || cr_now() - waiting->since > OLD;
+    return cr_load_rlx(&wait->task->worker) == cr_here.worker || cr_now() - CR_SHARED_READ(waiting->since) > OLD;
 }
 
 void
@@ -96,7 +96,7 @@ cr_lock_hand_over(struct cr_lock *lock)
     while (!next && (wait = cr_waiters_first(&lock->first))) {
         given = deserves_it(wait);
         if (cr_wait_claim(wait, given ? 0 : COMPETE))
-            next = wait->task;
+            next = CR_SHARED_READ(wait->task);
         cr_waiters_remove(&lock->first, wait);
     }
     if (next && given)

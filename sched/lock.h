@@ -54,6 +54,10 @@ static inline bool
 cr_lock_try_give(struct cr_lock *lock, struct coir_task *self)
 {
     uintptr_t mine = cr_load_rlx(&self->id) << CR_LOCK_SHIFT;
+    if (CR_MUTANT(GIVE_BY_STORE) && cr_load_acq(&lock->word) == mine) {
+        cr_store_rel(&lock->word, 0);
+        return true;
+    }
     if (cr_likely(cr_cas_rel(&lock->word, &mine, 0))) /* pairs with take; after this the lock is not touched */
         return true;
     if (!cr_lock_is_mine(lock, self))

@@ -86,6 +86,7 @@ watch(void *arg)
     struct cr_monitor *monitor = arg;
     coir_time now = cr_now(), busy = now, period; /* busy: when a worker was last seen at work */
     uint32_t awake;
+    cr_here.serving = monitor->runtime; /* it logs */
     for (; cr_load_acq(&monitor->state) != MONITOR_STOP; now = cr_now()) {
         if (tick(monitor, now, &period))
             busy = now;

@@ -21,6 +21,7 @@ struct helper {
     struct helper *next; /* among those that have gone and are to be joined */
     struct cr_thread *thread;
     struct cr_offload *offload;
+    struct coir_runtime *runtime;
 };
 
 struct cr_offload {
@@ -80,6 +81,7 @@ help(void *arg)
     struct helper *helper = arg;
     struct cr_offload *offload = helper->offload;
     struct job *job;
+    cr_here.serving = helper->runtime; /* what it runs may log */
     while ((job = next_job(offload, helper))) {
         struct coir_task *caller = job->wait.task;
         job->result = job->function(job->arg);
@@ -117,12 +119,13 @@ get(struct coir_runtime *runtime)
 
 /* One more helper; the place was counted under the guard. */
 static int
-start_helper(struct cr_offload *offload)
+start_helper(struct cr_offload *offload, struct coir_runtime *runtime)
 {
     struct helper *helper = cr_alloc_zero(sizeof *helper), *gone;
     int error = -ENOMEM;
     if (helper) {
         helper->offload = offload;
+        helper->runtime = runtime;
         error = cr_world.thread_start(help, helper, "coir-helper", &helper->thread);
     }
     (void)cr_guard_take(&offload->word);
@@ -201,7 +204,7 @@ cr_offload(coir_function *function, void *arg)
     cr_guard_release(&offload->word, 0);
     if (helper)
         cr_unpark(helper);
-    if (start && start_helper(offload))
+    if (start && start_helper(offload, self->runtime))
         job.refused = is_refused(offload, &job);
     else
         (void)cr_park(&job.wait, COIR_NEVER);

@@ -16,7 +16,7 @@ cr_unpark(struct coir_task *task)
         return;
     }
     if (worker) {
-        task->ready.kind = CR_NOTE_READY;
+        CR_SHARED_WRITE(task->ready.kind) = CR_NOTE_READY;
         cr_worker_post(worker, &task->ready);
         return;
     }
@@ -52,7 +52,8 @@ park_thread(struct cr_wait *wait, coir_time deadline)
 {
     struct coir_task *task = wait->task;
     int why;
-    cr_fence_sc(); /* our WAITING against the flags of cancel and abort: whoever is later sees the other */
+    if (!CR_MUTANT(NO_THREAD_FENCE))
+        cr_fence_sc(); /* our WAITING against the flags of cancel and abort: whoever is later sees the other */
     why = cr_wait_reason(wait);
     if (why && cr_wait_claim(wait, why))
         return;
@@ -62,7 +63,7 @@ park_thread(struct cr_wait *wait, coir_time deadline)
             cr_store_rlx(&task->futex, CR_AWAKE); /* nobody but a winner writes here */
             return;
         }
-        while (cr_load_acq(&task->futex) != CR_NOTIFIED)
+        while (cr_load_acq(&task->futex) != CR_NOTIFIED && !CR_MUTANT(EARLY_RETURN))
             (void)cr_world.futex_wait(&task->futex, CR_ASLEEP, COIR_NEVER);
     }
     cr_store_rlx(&task->futex, CR_AWAKE);
@@ -99,7 +100,7 @@ cr_park_carefully(struct cr_wait *wait, coir_time deadline)
         park_thread(wait, deadline);
     }
     cr_wait_over(wait);
-    return task->result;
+    return CR_SHARED_READ(task->result);
 }
 
 void
@@ -134,7 +135,7 @@ poke_thread(struct coir_task *task, int why)
     while (!cr_cas_ar(&task->claim, &old, old ^ CR_WAITING ^ CR_CLAIMED))
         if ((old & CR_CLAIM_STATE) != CR_WAITING || old >> CR_CLAIM_SHIFT != epoch)
             return;
-    task->result = why;
+    CR_SHARED_WRITE(task->result) = why;
     cr_unpark(task);
 }
 
@@ -151,7 +152,7 @@ cr_task_poke(struct coir_task *task, int why)
         return; /* a newborn: it sees the reason when it runs (swap against swap) */
     if (cr_or_ar(&task->life, CR_NOTED) & CR_NOTED)
         return; /* a note is on its way, and whoever reads it sees our reason */
-    task->look.kind = CR_NOTE_LOOK;
+    CR_SHARED_WRITE(task->look.kind) = CR_NOTE_LOOK;
     cr_worker_post(worker, &task->look);
 }
 
@@ -190,11 +191,11 @@ cr_waiters_claim(uintptr_t *first, int result)
 {
     struct cr_wait *wait;
     while ((wait = cr_waiters_first(first))) {
-        struct coir_task *task = wait->task;
+        struct coir_task *task = CR_SHARED_READ(wait->task);
         /* A loser is taken off, too: it is on its way out and would do so itself. It must still find the guard. */
         bool won = cr_wait_claim(wait, result);
         cr_waiters_remove(first, wait);
-        if (won)
+        if (won || CR_MUTANT(LOSER_TAKES_ALL))
             return task;
     }
     return NULL;

@@ -18,6 +18,7 @@
 #ifndef CR_PARK_H
 #define CR_PARK_H
 
+#include "base/mutant.h"
 #include "base/time.h"
 #include "sched/task.h"
 
@@ -59,14 +60,14 @@ struct cr_edge;
 static inline void
 cr_wait_begin_for(struct cr_wait *wait, struct coir_task *task, const struct cr_edge *edge)
 {
-    uint64_t epoch = (cr_load_rlx(&task->claim) >> CR_CLAIM_SHIFT) + 1;
-    wait->task = task;
-    wait->epoch = epoch;
+    uint64_t epoch = (cr_load_rlx(&task->claim) >> CR_CLAIM_SHIFT) + !CR_MUTANT(NO_EPOCH);
+    CR_SHARED_WRITE(wait->task) = task;
+    CR_SHARED_WRITE(wait->epoch) = epoch;
     wait->interrupt = NULL;
     wait->closed = NULL;
-    wait->edge = edge;
+    CR_SHARED_WRITE(wait->edge) = edge;
     cr_store_rlx(&wait->linked, false);
-    task->wait = wait;
+    CR_SHARED_WRITE(task->wait) = wait;
     cr_store_rel(&task->claim, epoch << CR_CLAIM_SHIFT | CR_WAITING); /* pairs with cr_wait_claim, and pin in graph.c */
 }
 
@@ -81,12 +82,15 @@ cr_wait_begin(struct cr_wait *wait, struct coir_task *task)
 static inline bool
 cr_wait_claim(struct cr_wait *wait, int result)
 {
-    struct coir_task *task = wait->task;
-    uint64_t waiting = wait->epoch << CR_CLAIM_SHIFT | CR_WAITING, old = waiting;
-    while (cr_unlikely(!cr_cas_ar(&task->claim, &old, old ^ CR_WAITING ^ CR_CLAIMED)))
-        if ((old & ~(uint64_t)CR_CLAIM_PINS) != waiting) /* else somebody has just pinned it, or let it go */
-            return false;
-    task->result = result;
+    struct coir_task *task = CR_SHARED_READ(wait->task);
+    uint64_t waiting = CR_SHARED_READ(wait->epoch) << CR_CLAIM_SHIFT | CR_WAITING, old = waiting;
+    if (CR_MUTANT(CLAIM_BY_STORE) && cr_load_acq(&task->claim) == old)
+        cr_store_rel(&task->claim, old ^ CR_WAITING ^ CR_CLAIMED);
+    else
+        while (cr_unlikely(!cr_cas_ar(&task->claim, &old, old ^ CR_WAITING ^ CR_CLAIMED)))
+            if ((old & ~(uint64_t)CR_CLAIM_PINS) != waiting) /* else somebody has just pinned it, or let it go */
+                return false;
+    CR_SHARED_WRITE(task->result) = result;
     return true;
 }
 
@@ -123,14 +127,15 @@ cr_park(struct cr_wait *wait, coir_time deadline)
 {
     struct cr_worker *worker = cr_here.worker;
     struct coir_task *task = wait->task;
-    if (cr_unlikely(!worker || wait->closed || cr_load_rlx(&task->canceled) || deadline < task->heap_key))
+    if (cr_unlikely(!worker || wait->closed || (cr_load_rlx(&task->canceled) && !CR_MUTANT(NO_LOOK_BEFORE_SLEEP)) ||
+                    deadline < task->heap_key))
         return cr_park_carefully(wait, deadline);
     task->deadline = deadline;
     cr_context_leave(&task->context, (struct cr_context *)worker); /* its first member is the loop */
     task = cr_here.task;
     task->deadline = COIR_NEVER;
     cr_wait_over(task->wait);
-    return task->result;
+    return CR_SHARED_READ(task->result);
 }
 
 /* After cr_wait_begin, before the wait is on any list: it need not be after all. */
@@ -180,7 +185,8 @@ cr_guard_release(CR_ATOMIC(uintptr_t) * word, uintptr_t state)
 static inline void
 cr_waiters_append(uintptr_t *first, struct cr_wait *wait)
 {
-    if (*first) {
+    (void)CR_SHARED_WRITE(wait->link);
+    if (CR_SHARED_WRITE(*first)) {
         cr_list_append((struct cr_list *)*first, &wait->link);
     } else {
         cr_list_init(&wait->link);
@@ -201,7 +207,8 @@ cr_waiters_remove(uintptr_t *first, struct cr_wait *wait)
 {
     if (!cr_load_rlx(&wait->linked))
         return;
-    if (*first == (uintptr_t)&wait->link)
+    (void)CR_SHARED_WRITE(wait->link);
+    if (CR_SHARED_WRITE(*first) == (uintptr_t)&wait->link)
         *first = wait->link.next == &wait->link ? 0 : (uintptr_t)wait->link.next;
     cr_list_remove(&wait->link);
     cr_store_rel(&wait->linked, false); /* pairs with cr_wait_is_linked */
@@ -210,7 +217,7 @@ cr_waiters_remove(uintptr_t *first, struct cr_wait *wait)
 static inline struct cr_wait *
 cr_waiters_first(const uintptr_t *first)
 {
-    return *first ? cr_container(*first, struct cr_wait, link) : NULL;
+    return CR_SHARED_READ(*first) ? cr_container(*first, struct cr_wait, link) : NULL;
 }
 
 /* After a time-out or cancel: takes the wait off the list, under the guard; when nobody is left there the word loses mark. */
@@ -232,7 +239,7 @@ cr_wait_in(struct cr_wait *wait, struct coir_task *self, CR_ATOMIC(uintptr_t) * 
     cr_waiters_append(first, wait);
     cr_guard_release(word, state | mark);
     result = cr_park(wait, deadline);
-    if (cr_wait_is_linked(wait))
+    if (cr_wait_is_linked(wait) && !CR_MUTANT(UNLINK_SKIPPED))
         cr_wait_withdraw(wait, word, first, mark);
     return result;
 }

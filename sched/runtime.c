@@ -150,11 +150,11 @@ resolve(struct coir_runtime_options *options)
 static void
 find_sink(coir_log_sink **sink, void **arg)
 {
-    const struct cr_worker *worker = cr_here.worker;
-    if (!worker || !worker->runtime->options.log)
+    const struct coir_runtime *runtime = cr_here.worker ? cr_here.worker->runtime : cr_here.serving;
+    if (!runtime || !runtime->options.log)
         return;
-    *sink = worker->runtime->options.log;
-    *arg = worker->runtime->options.log_arg;
+    *sink = runtime->options.log;
+    *arg = runtime->options.log_arg;
 }
 
 static int

@@ -204,7 +204,7 @@ cr_task_new(struct cr_task_cache *cache)
     cr_store_rlx(&task->futex, CR_AWAKE);
     cr_store_rlx(&task->canceled, 0);
     cr_store_rlx(&task->shield, 0);
-    task->result = 0;
+    CR_SHARED_WRITE(task->result) = 0;
     cr_store_rlx(&task->flags, 0);
     task->wait = NULL;
     task->on_end = NULL;

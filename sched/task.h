@@ -91,7 +91,8 @@ enum { CR_AWAKE, CR_ASLEEP, CR_NOTIFIED, CR_LISTENING };
 /* Where the calling thread is. Fibers never move, so compilers may keep its address. */
 struct cr_here {
     struct coir_task *task;
-    struct cr_worker *worker; /* NULL: not a worker's thread */
+    struct cr_worker *worker;     /* NULL: not a worker's thread */
+    struct coir_runtime *serving; /* a helper's or a monitor's; else NULL */
 };
 extern _Thread_local struct cr_here cr_here __attribute__((tls_model("initial-exec")));
 

@@ -93,8 +93,8 @@ drain(struct cr_worker *worker)
 {
     struct cr_note *note = cr_inbox_drain(&worker->inbox);
     while (note) {
-        struct cr_note *following = note->next;
-        note_handlers[note->kind](worker, note);
+        struct cr_note *following = CR_SHARED_READ(note->next);
+        note_handlers[CR_SHARED_READ(note->kind)](worker, note);
         note = following;
     }
 }
@@ -185,11 +185,12 @@ sleep_until_something(struct cr_worker *worker)
     if (spin_for_note(worker))
         return;
     (void)cr_or_sc(&runtime->idle, bit); /* against the fence in cr_go: newborn pushed, or idle bit seen */
-    if (worker->searching) {
+    if (worker->searching && !CR_MUTANT(SEARCHING_KEPT)) {
         worker->searching = false;
         cr_store_rel(&runtime->searching, 0);
     }
-    if (!cr_newborns_anywhere(runtime) && !cr_runtime_check(runtime, &again) && cr_inbox_doze(&worker->inbox)) {
+    if ((CR_MUTANT(RINGS_NOT_READ_AGAIN) || !cr_newborns_anywhere(runtime)) && !cr_runtime_check(runtime, &again) &&
+        cr_inbox_doze(&worker->inbox)) {
         give_memory_back(worker);
         until = cr_timers_next(&worker->timers);
         if (worker->stacks.trim_at < until)
@@ -214,7 +215,7 @@ pop_ready(struct cr_worker *worker)
     struct cr_note *note = worker->ready;
     if (!note)
         return NULL;
-    worker->ready = note->next;
+    worker->ready = CR_SHARED_READ(note->next);
     if (!worker->ready)
         worker->ready_end = &worker->ready;
     return cr_container(note, struct coir_task, ready);
@@ -398,7 +399,7 @@ cr_worker_run(struct cr_worker *worker)
     size_t size = 0;
     (void)cr_world.thread_bounds(&bottom, &size);
     cr_context_init_loop(&worker->loop, bottom, size);
-    cr_here = (struct cr_here){NULL, worker};
+    cr_here = (struct cr_here){.worker = worker};
     if (cr_world.turn)
         run_by_steps(worker);
     else

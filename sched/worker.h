@@ -71,7 +71,7 @@ void cr_worker_post(struct cr_worker *worker, struct cr_note *note);
 static inline void
 cr_worker_ready(struct cr_worker *worker, struct coir_task *task)
 {
-    task->ready.next = NULL;
+    CR_SHARED_WRITE(task->ready.next) = NULL;
     *worker->ready_end = &task->ready;
     worker->ready_end = &task->ready.next;
 }

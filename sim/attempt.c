@@ -34,7 +34,11 @@ find(const struct cr_op *op, struct cr_socket **socket)
         return -EBADF;
     if ((*socket)->dead)
         return -ENETDOWN;
-    return (*socket)->family == AF_UNSPEC ? -ENOTSOCK : 0;
+    if (!(*socket)->is_pipe)
+        return (*socket)->family == AF_UNSPEC ? -ENOTSOCK : 0;
+    if (op->kind != CR_OP_READ && op->kind != CR_OP_WRITE)
+        return -ENOTSOCK;
+    return (*socket)->shut & (op->kind == CR_OP_READ ? CR_SHUT_OUT : CR_SHUT_IN) ? 0 : -EBADF;
 }
 
 static int

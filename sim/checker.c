@@ -354,6 +354,14 @@ on_access(const struct cr_access_record *record)
 
 /* ---- The world's rows ---- */
 
+static struct cr_site kernel = {.file = __FILE__,
+                                .function = "futex",
+                                .name = "the kernel",
+                                .place = "the word",
+                                .access = CR_CAS,
+                                .order = CR_RLX,
+                                .marks = 1};
+
 /* The first frame of every thread but the first. */
 static void
 begin_thread(void *arg)
@@ -400,23 +408,26 @@ row_thread_join(struct cr_thread *thread)
     cr_check_join((struct cr_sim_thread *)thread);
 }
 
+void
+cr_check_touch(const void *place)
+{
+    struct cr_access_record record = {&kernel, CR_CAS, (void *)(uintptr_t)place, 0, 0, 0};
+    struct intent intent;
+    if (self()->quiet)
+        return;
+    come_to_point(self(), &record);
+    intent = intent_of(&record);
+    disturb_others(self(), &intent);
+    writes++;
+}
+
 /* The kernel compares under a lock of its own. */
 static int
 row_futex_wait(CR_ATOMIC(uint32_t) * word, uint32_t value, coir_time until)
 {
-    static struct cr_site site = {.file = __FILE__,
-                                  .function = "futex_wait",
-                                  .name = "the kernel",
-                                  .place = "the word",
-                                  .access = CR_CAS,
-                                  .order = CR_RLX,
-                                  .marks = 1};
-    struct cr_access_record record = {&site, CR_CAS, word, sizeof *word, 0, 0};
-    struct intent intent;
+    struct cr_access_record record = {&kernel, CR_CAS, word, sizeof *word, 0, 0};
     uint64_t found;
-    come_to_point(self(), &record);
-    intent = intent_of(&record);
-    disturb_others(self(), &intent);
+    cr_check_touch(word);
     found = cr_memory_peek(cr_sim_self()->id, &record);
     if (options.trace)
         dprintf(2, "%6u %-10s the kernel finds %#llx in a futex%s\n", steps, cr_sim_self()->name,
@@ -427,21 +438,9 @@ row_futex_wait(CR_ATOMIC(uint32_t) * word, uint32_t value, coir_time until)
 static void
 row_futex_wake(CR_ATOMIC(uint32_t) * word, int count)
 {
-    static struct cr_site site = {.file = __FILE__,
-                                  .function = "futex_wake",
-                                  .name = "the kernel",
-                                  .place = "the word",
-                                  .access = CR_CAS,
-                                  .order = CR_RLX,
-                                  .marks = 1};
-    struct cr_access_record record = {&site, CR_CAS, word, sizeof *word, 0, 0};
-    struct intent intent;
-    come_to_point(self(), &record);
-    intent = intent_of(&record);
-    disturb_others(self(), &intent);
+    cr_check_touch(word);
     (void)cr_memory_drain(cr_sim_self()->id);
     cr_sim_wake(word, (uint32_t)count);
-    writes++;
 }
 
 static void

@@ -45,6 +45,9 @@ struct cr_sim_thread *cr_check_start(void (*run)(void *arg), void *arg, const ch
 void cr_check_join(struct cr_sim_thread *thread);
 /* So many at once, run(args[i]); returns when all have ended. */
 void cr_check_together(uint32_t count, void (*const run[])(void *arg), void *const args[]);
+/* The calling thread is about to do something with place that is no access: others may go on before, and it counts as a
+ * write. */
+void cr_check_touch(const void *place);
 /* The calling thread is alone for a while: nobody else goes on, and it finds the latest values. Calls may be nested. */
 void cr_check_quiet(bool on);
 /* Notes that this outcome (below 64) has been seen. */

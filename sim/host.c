@@ -143,6 +143,13 @@ host_close(int fd)
     return 0;
 }
 
+size_t
+cr_net_arrived(int fd)
+{
+    const struct cr_socket *socket = cr_host_socket(fd);
+    return socket ? socket->in.size : 0;
+}
+
 uint32_t
 cr_net_open_descriptors(uint32_t host)
 {
@@ -321,7 +328,7 @@ read_name(const char *name, uint32_t *ip)
     struct in_addr number;
     char *end;
     unsigned long host;
-    if (inet_pton(AF_INET, name, &number) == 1) {
+    if (inet_aton(name, &number)) { /* as getaddrinfo: also short forms, such as 127.1 */
         *ip = ntohl(number.s_addr);
         return true;
     }

@@ -172,7 +172,7 @@ cr_local_close(struct cr_socket *socket)
     if (peer) {
         peer->shut = CR_SHUT_BOTH;
         peer->peer = NULL;
-        if (socket->in.size)
+        if (socket->in.size && !socket->is_pipe)
             peer->error = ECONNRESET;
         cr_socket_changed(peer);
     }

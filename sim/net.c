@@ -289,6 +289,8 @@ describe_place(const struct cr_socket *socket, char *text, size_t size)
 {
     if (socket->family == AF_UNSPEC)
         return snprintf(text, size, "a bell");
+    if (socket->is_pipe)
+        return snprintf(text, size, "a pipe to %s", socket->shut & CR_SHUT_OUT ? "read from" : "write into");
     if (socket->family == AF_UNIX)
         return snprintf(text, size, "unix:%.60s %s", socket->name.sun_path, states[socket->state]);
     return snprintf(text, size, "%u.%u.%u.%u:%u %s", socket->local.ip >> 24, socket->local.ip >> 16 & 255,

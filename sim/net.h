@@ -94,7 +94,13 @@ void cr_net_kill(uint32_t host, enum cr_net_death death);
 /* A host that can be used again, with nothing listening. */
 void cr_net_revive(uint32_t host);
 
+/* A pipe between programs of the calling thread's host: to read from ends[0], to write into ends[1]; 0, or -EMFILE, ... */
+int cr_net_pipe(int ends[2]);
+
 /* ---- What is there, for oracles and reports ---- */
+
+/* Bytes that can be read from a descriptor without waiting. */
+size_t cr_net_arrived(int fd);
 
 /* Descriptors of a host's programs: sockets, and the bells of plain threads that have waited. */
 uint32_t cr_net_open_descriptors(uint32_t host);

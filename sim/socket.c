@@ -72,10 +72,9 @@ row_socket(int family, int type)
 }
 
 static int
-row_pair(int ends[2])
+make_pair(int ends[2], struct cr_socket *sockets[2])
 {
-    struct cr_socket *sockets[2];
-    int error = CR_FAIL(CR_FAULT_SOCKET) ? -EMFILE : may_make();
+    int error = may_make();
     if (error)
         return error;
     ends[0] = make(AF_UNIX, &sockets[0]);
@@ -92,6 +91,26 @@ row_pair(int ends[2])
     return 0;
 }
 
+static int
+row_pair(int ends[2])
+{
+    struct cr_socket *sockets[2];
+    return CR_FAIL(CR_FAULT_SOCKET) ? -EMFILE : make_pair(ends, sockets);
+}
+
+int
+cr_net_pipe(int ends[2])
+{
+    struct cr_socket *sockets[2];
+    int error = make_pair(ends, sockets);
+    if (error)
+        return error;
+    sockets[0]->is_pipe = sockets[1]->is_pipe = true;
+    sockets[0]->shut = CR_SHUT_OUT;
+    sockets[1]->shut = CR_SHUT_IN;
+    return 0;
+}
+
 /* The socket behind a number, if calls on it make sense. */
 static int
 find(int fd, struct cr_socket **socket)
@@ -101,7 +120,7 @@ find(int fd, struct cr_socket **socket)
         return -EBADF;
     if ((*socket)->dead)
         return -ENETDOWN;
-    return (*socket)->family == AF_UNSPEC ? -ENOTSOCK : 0;
+    return (*socket)->family == AF_UNSPEC || (*socket)->is_pipe ? -ENOTSOCK : 0;
 }
 
 /* ---- Places ---- */
@@ -342,7 +361,7 @@ row_kind(int fd, enum cr_file_kind *kind)
     struct cr_socket *socket = cr_host_socket(fd);
     if (!socket)
         return -EBADF;
-    *kind = socket->family == AF_UNSPEC ? CR_KIND_OTHER : CR_KIND_SOCKET;
+    *kind = socket->family == AF_UNSPEC ? CR_KIND_OTHER : socket->is_pipe ? CR_KIND_PIPE : CR_KIND_SOCKET;
     return 0;
 }
 

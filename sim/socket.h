@@ -57,10 +57,11 @@ struct cr_socket {
     int family;             /* AF_UNSPEC: a bell */
     enum cr_socket_state state;
     unsigned shut;
-    int error; /* what SO_ERROR would say */
-    bool done; /* the end has been received: reads say so rather than error */
-    bool dead; /* its host is down: all that is left is a descriptor */
-    bool rung; /* a bell */
+    int error;    /* what SO_ERROR would say */
+    bool done;    /* the end has been received: reads say so rather than error */
+    bool dead;    /* its host is down: all that is left is a descriptor */
+    bool rung;    /* a bell */
+    bool is_pipe; /* one end of it, made like a Unix socket that goes one way */
 
     /* Options. */
     bool reuse, share, only_six, reset_at_close;

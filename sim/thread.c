@@ -99,7 +99,10 @@ end(enum cr_sim_end how)
 static size_t
 stack_size(void)
 {
-    return STACK - cr_world.page_size();
+    static size_t size;
+    if (!size)
+        size = STACK - cr_world.page_size();
+    return size;
 }
 
 /* Where the calling thread is to go on: in a fiber it carries, or on its own stack. (A worker's loop runs there, with a
@@ -518,8 +521,8 @@ struct cr_sim_outcome
 cr_sim_run(const struct cr_sim_options *options, void (*first)(void *arg), void *arg)
 {
     struct cr_here before = cr_here;
-    void *bottom = NULL;
-    size_t size = 0;
+    static _Thread_local void *bottom; /* asked for once: libc reads /proc/self/maps for it */
+    static _Thread_local size_t size;
     cr_always(!world.running);
     memset(&world, 0, sizeof world);
     world.options = *options;
@@ -529,7 +532,8 @@ cr_sim_run(const struct cr_sim_options *options, void (*first)(void *arg), void 
     world.chance = (options->seed + 1) * UINT64_C(0x9e3779b97f4a7c15) | 1;
     world.now = CR_CLOCK_START + COIR_SECOND; /* so that there are moments before the beginning */
     cr_list_init(&world.waiting);
-    (void)cr_world.thread_bounds(&bottom, &size);
+    if (!bottom)
+        (void)cr_world.thread_bounds(&bottom, &size);
     cr_context_init_loop(&world.loop, bottom, size);
     cr_sim_world_enter();
     cr_choose_install(cr_sim_chance);

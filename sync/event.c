@@ -34,8 +34,11 @@ coir_event_set(struct coir_event *event)
         cr_guard_release(word_of(event), SET);
         return;
     }
+    if (CR_MUTANT(CLAIM_OUTSIDE_GUARD))
+        cr_guard_release(word_of(event), SET);
     chain = cr_waiters_claim_all(&event->words[1], 0);
-    cr_guard_release(word_of(event), SET);
+    if (!CR_MUTANT(CLAIM_OUTSIDE_GUARD))
+        cr_guard_release(word_of(event), SET);
     cr_unpark_all(chain);
 }
 

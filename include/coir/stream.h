@@ -63,7 +63,7 @@ COIR_EXPORT int coir_stream_write_parts(struct coir_stream *stream, const struct
 COIR_EXPORT int coir_stream_print(struct coir_stream *stream, coir_time deadline, const char *format, ...)
     COIR_PRINTF(3, 4);
 
-/* Nothing more goes out (half-close); the peer reads the end. Waits for writes under way. */
+/* Nothing more goes out (half-close); the peer of a socket or a pipe reads the end. Waits for writes under way. */
 COIR_EXPORT int coir_stream_shutdown(struct coir_stream *stream, coir_time deadline);
 
 /* Resets it: all calls waiting in it and all later ones fail with -EPIPE; it is still to be closed. From any task; does
@@ -73,7 +73,7 @@ COIR_EXPORT void coir_stream_abort(struct coir_stream *stream);
 /* The owner's last call: closes and frees, of NULL nothing. 0. No call on it may be running or come after. */
 COIR_EXPORT int coir_stream_close(struct coir_stream *stream);
 
-/* The descriptor, borrowed. */
+/* The descriptor, borrowed; -EBADF: a pipe that has been shut down. */
 COIR_EXPORT int coir_stream_fd(const struct coir_stream *stream);
 COIR_EXPORT int coir_stream_local(const struct coir_stream *stream, struct coir_address *address);
 COIR_EXPORT int coir_stream_peer(const struct coir_stream *stream, struct coir_address *address);

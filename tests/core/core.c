@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "sched/task.h"
+#include "sim/thread.h"
 
 static enum core_cast cast_now;
 static unsigned started;
@@ -66,6 +67,12 @@ act(void *arg)
     return 0;
 }
 
+static void
+act_as_virtual_thread(void *arg)
+{
+    (void)act(arg);
+}
+
 static void *
 act_as_thread(void *arg)
 {
@@ -80,7 +87,9 @@ core_start(struct core_actor *actor, coir_function *function, void *arg)
 {
     bool is_thread = cast_now == CORE_THREADS || (cast_now == CORE_MIXED && started++ % 2);
     *actor = (struct core_actor){.function = function, .arg = arg};
-    if (is_thread)
+    if (is_thread && cr_sim_is_running())
+        actor->virtual_thread = cr_sim_start(act_as_virtual_thread, actor, "actor");
+    else if (is_thread)
         MUST_BE(pthread_create(&actor->thread, NULL, act_as_thread, actor), 0);
     else if (cast_now == CORE_ONE)
         MUST_BE(coir_go(act, actor, NULL, &actor->task), 0);
@@ -101,6 +110,8 @@ core_end(struct core_actor *actor)
     COIR_SHIELD();
     if (actor->task) {
         MUST_BE(coir_join(actor->task, NULL, core_soon()), 0);
+    } else if (actor->virtual_thread) {
+        cr_sim_join(actor->virtual_thread);
     } else {
         MUST_BE(coir_event_wait(&actor->done, core_soon()), 0);
         MUST_BE(pthread_join(actor->thread, NULL), 0);

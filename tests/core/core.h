@@ -47,6 +47,8 @@ void core_must_be(long long value, long long wanted, const char *text, const cha
 /* Who plays. The director (the function given to core_play) is a fiber, or in CORE_THREADS the calling thread. */
 enum core_cast { CORE_ONE, CORE_FOUR, CORE_DEFAULT, CORE_THREADS, CORE_MIXED, CORE_CASTS };
 
+struct cr_sim_thread;
+
 struct core_actor {
     coir_function *function;
     void *arg;
@@ -54,6 +56,7 @@ struct core_actor {
     struct coir_event begun, done;
     struct coir_task *task; /* NULL: a thread */
     pthread_t thread;
+    struct cr_sim_thread *virtual_thread; /* NULL, but in a virtual world */
     int result;
 };
 

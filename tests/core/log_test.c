@@ -3,6 +3,7 @@
 
 #include <coir/log.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,6 +54,60 @@ START_TEST(a_runtime_has_its_sink)
 {
     struct coir_runtime_options options = {.workers = _i, .log = keep, .log_arg = &seen};
     ck_assert_int_eq(coir_run(log_some, NULL, &options), 0);
+}
+END_TEST
+
+/* What the monitor has to say, and what is said on helper threads. */
+static bool is_stalled; /* atomic: the sink has heard of it */
+
+static void
+keep_stall(enum coir_log_level level, const char *line, void *arg)
+{
+    char wanted[64];
+    snprintf(wanted, sizeof wanted, "task %llu has kept worker 0",
+             (unsigned long long)__atomic_load_n((uint64_t *)arg, __ATOMIC_SEQ_CST));
+    MUST(level == COIR_LOG_WARN && strstr(line, wanted));
+    __atomic_store_n(&is_stalled, true, __ATOMIC_SEQ_CST);
+}
+
+static int
+stall(void *arg)
+{
+    coir_time end = core_soon();
+    __atomic_store_n((uint64_t *)arg, coir_task_id(coir_self()), __ATOMIC_SEQ_CST);
+    while (!__atomic_load_n(&is_stalled, __ATOMIC_SEQ_CST)) /* half a second */
+        MUST(coir_now() < end);
+    return 0;
+}
+
+START_TEST(a_stall_is_told_to_the_sink)
+{
+    uint64_t id;
+    struct coir_runtime_options options = {.workers = 1, .log = keep_stall, .log_arg = &id};
+    ck_assert_int_eq(coir_run(stall, &id, &options), 0);
+}
+END_TEST
+
+static int
+log_one(void *arg)
+{
+    (void)arg;
+    coir_log(COIR_LOG_INFO, "from a helper");
+    return 3;
+}
+
+static int
+offload_log(void *arg)
+{
+    return coir_offload(log_one, arg);
+}
+
+START_TEST(a_helper_has_the_sink_of_its_runtime)
+{
+    struct coir_runtime_options options = {.workers = _i, .log = keep, .log_arg = &seen};
+    ck_assert_int_eq(coir_run(offload_log, NULL, &options), 3);
+    ck_assert_int_eq(seen.count, 1);
+    ck_assert_str_eq(seen.line, "from a helper");
 }
 END_TEST
 
@@ -109,6 +164,8 @@ static void
 add(TCase *cases)
 {
     tcase_add_loop_test(cases, a_runtime_has_its_sink, 0, 3);
+    tcase_add_test(cases, a_stall_is_told_to_the_sink);
+    tcase_add_loop_test(cases, a_helper_has_the_sink_of_its_runtime, 0, 3);
     tcase_add_test(cases, one_line_at_a_time);
     tcase_add_test(cases, else_it_is_standard_error);
 }

@@ -77,6 +77,6 @@ struct parity_wire {
     const char *known_name, *unknown_name;
 };
 extern const struct parity_wire *parity_wire; /* of the stage that is played on */
-extern const struct parity_wire parity_real_wire;
+extern const struct parity_wire parity_real_wire, parity_sim_wire;
 
 #endif

@@ -11,6 +11,8 @@
 
 #include "backend/operation.h"
 #include "parity.h"
+#include "sim/net.h"
+#include "sim/thread.h"
 
 static const struct parity_row *const tables[] = {parity_dial,  parity_accept, parity_read, parity_line,
                                                   parity_write, parity_end,    parity_task, parity_sync};
@@ -22,10 +24,14 @@ static const struct stage {
     enum core_cast cast;
     struct coir_runtime_options options; /* backend NULL: none, plain threads wait in the kernel */
     const struct parity_wire *wire;
+    int seeds; /* in a virtual world, so many different runs; 0: in the real one */
 } stages[] = {
-    {"epoll, 1 worker", CORE_ONE, {.workers = 1, .backend = "epoll"}, &parity_real_wire},
-    {"epoll, 3 workers", CORE_FOUR, {.workers = 3, .backend = "epoll"}, &parity_real_wire},
-    {"block, plain threads", CORE_THREADS, {0}, &parity_real_wire},
+    {"epoll, 1 worker", CORE_ONE, {.workers = 1, .backend = "epoll"}, &parity_real_wire, 0},
+    {"epoll, 3 workers", CORE_FOUR, {.workers = 3, .backend = "epoll"}, &parity_real_wire, 0},
+    {"block, plain threads", CORE_THREADS, {0}, &parity_real_wire, 0},
+    {"sim, 1 worker", CORE_ONE, {.workers = 1, .backend = "sim"}, &parity_sim_wire, 5},
+    {"sim, 3 workers", CORE_FOUR, {.workers = 3, .backend = "sim"}, &parity_sim_wire, 20},
+    {"sim, plain threads", CORE_THREADS, {0}, &parity_sim_wire, 20},
 };
 enum { STAGES = sizeof stages / sizeof stages[0] };
 
@@ -96,13 +102,46 @@ direct(void *arg)
 }
 
 static int
+play(void *arg)
+{
+    const struct performance *own = arg;
+    under = cr_operation_install(counting);
+    core_play_with(own->stage->cast, &own->stage->options, direct, arg);
+    (void)cr_operation_install(under);
+    return 0;
+}
+
+static void
+play_as_first_thread(void *arg)
+{
+    (void)play(arg);
+}
+
+static void
+play_virtually(void *arg, uint64_t seed)
+{
+    const struct performance *own = arg;
+    struct cr_sim_outcome outcome;
+    cr_net_reset();
+    outcome = cr_sim_run(&(struct cr_sim_options){.seed = seed}, play_as_first_thread, arg);
+    if (outcome.end != CR_SIM_DONE)
+        ck_abort_msg("%s, on %s, seed %d: end %d: %s", own->row->name, own->stage->name, (int)seed, outcome.end,
+                     outcome.text);
+    MUST_BE(cr_net_open_descriptors(0), 0);
+}
+
+static int
 perform(void *arg)
 {
     const struct performance *own = arg;
     parity_wire = own->stage->wire;
     done = &counts[own->stage - stages].done;
-    under = cr_operation_install(counting);
-    core_play_with(own->stage->cast, &own->stage->options, direct, arg);
+    if (!own->stage->seeds)
+        return play(arg);
+    cr_net_install();
+    for (int seed = 0; seed == 0 || seed < core_rounds(own->stage->seeds); seed++)
+        play_virtually(arg, (uint64_t)seed);
+    cr_net_uninstall();
     return 0;
 }
 
