@@ -58,8 +58,9 @@ free_block(struct coir_task *task)
     cr_task_free(worker ? &worker->blocks : NULL, task);
 }
 
-/* Publishes the end. After this the block belongs to whoever holds the handle, or is gone. */
-static void
+/* Publishes the end: whether a note of it is queued, or about to be, which keeps the block. Else after this the block
+ * belongs to whoever holds the handle, or is gone. */
+static bool
 tell_end(struct coir_task *task)
 {
     uintptr_t old = cr_load_acq(&task->life), waiting;
@@ -71,7 +72,7 @@ tell_end(struct coir_task *task)
     if (!waiting) {
         if ((old & (CR_RELEASED | CR_NOTED)) == CR_RELEASED)
             free_block(task);
-        return;
+        return old & CR_NOTED;
     }
     joiner = (struct cr_wait *)waiting;
     who = CR_SHARED_READ(joiner->task);
@@ -80,6 +81,13 @@ tell_end(struct coir_task *task)
     (void)cr_and_ar(&task->life, ~(uintptr_t)CR_TELLING); /* a joiner that gave up waits for this */
     if (who)
         cr_unpark(who);
+    return old & CR_NOTED;
+}
+
+static void
+count_end(struct cr_worker *worker, bool daemon)
+{
+    cr_bump(daemon ? &worker->daemons_ended : &worker->ended);
 }
 
 void
@@ -99,20 +107,27 @@ cr_task_over(struct cr_worker *worker, struct coir_task *task)
     cr_store_rel(&task->worker, NULL); /* cancel leaves it alone from now on */
     if (task->on_end)
         task->on_end(task);
-    tell_end(task);
-    cr_bump(daemon ? &worker->daemons_ended : &worker->ended);
+    if (!tell_end(task)) /* a note on its way to this worker must still find it: the task counts until then */
+        count_end(worker, daemon);
 }
 
 void
 cr_task_noticed(struct cr_worker *worker, struct coir_task *task)
 {
+    bool daemon = cr_load_rlx(&task->flags) & CR_TASK_DAEMON;
+    if (cr_task_unnote(task))
+        count_end(worker, daemon);
+    else
+        cr_task_look(task);
+}
+
+bool
+cr_task_unnote(struct coir_task *task)
+{
     uintptr_t old = cr_and_ar(&task->life, ~(uintptr_t)CR_NOTED);
-    if (!(old & CR_ENDED)) {
-        if (cr_load_rlx(&task->worker) == worker)
-            cr_task_look(task);
-    } else if (old & CR_RELEASED) {
+    if ((old & (CR_ENDED | CR_RELEASED)) == (CR_ENDED | CR_RELEASED))
         free_block(task);
-    }
+    return old & CR_ENDED;
 }
 
 /* ---- Joining ---- */

@@ -151,8 +151,19 @@ cr_task_poke(struct coir_task *task, int why)
     worker = cr_load_sc(&task->worker); /* behind the reason: against cr_task_bind */
     if (!worker)
         return; /* a newborn: it sees the reason when it runs (swap against swap) */
-    if (cr_or_ar(&task->life, CR_NOTED) & CR_NOTED)
-        return; /* a note is on its way, and whoever reads it sees our reason */
+    cr_task_note(task, worker);
+}
+
+void
+cr_task_note(struct coir_task *task, struct cr_worker *worker)
+{
+    uintptr_t old = cr_or_ar(&task->life, CR_NOTED); /* pairs with tell_end */
+    if (old & CR_NOTED)
+        return;           /* a note is on its way, and whoever reads it sees our reason */
+    if (old & CR_ENDED) { /* nobody waits for our note: the worker may be gone */
+        (void)cr_task_unnote(task);
+        return;
+    }
     CR_SHARED_WRITE(task->look.kind) = CR_NOTE_LOOK;
     cr_worker_post(worker, &task->look);
 }

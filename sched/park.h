@@ -149,6 +149,9 @@ int cr_wait_reason(const struct cr_wait *wait);
  * handle, a scope's guard, or a guard under which the task holds something. */
 void cr_task_poke(struct coir_task *task, int why);
 
+/* The second half for a fiber: worker is where it was when that was looked up; it may have ended since. */
+void cr_task_note(struct coir_task *task, struct cr_worker *worker);
+
 /* The owner's part of that, between two fibers. */
 void cr_task_look(struct coir_task *task);
 

@@ -10,8 +10,9 @@
  * Losers do nothing. "Owner" is the thread of the worker a fiber is pinned to from its first run on.
  *
  * The life word says when a block may be reused: ENDED (its function has returned; by the owner), RELEASED (no handle is
- * left), NOTE (a cancel note of it is queued), GUARD (its end is just being told to a joiner), and the one joiner's wait
- * as a pointer. Who makes ENDED, RELEASED and not NOTE true frees the block. */
+ * left), NOTED (a cancel note of it is queued, or about to be), TELLING (its end is just being told to a joiner), and the
+ * one joiner's wait as a pointer. Who makes ENDED, RELEASED and not NOTED true frees the block. A task that was NOTED when
+ * it ended counts as alive until the note has come: so the worker is there for it. */
 #ifndef CR_TASK_H
 #define CR_TASK_H
 

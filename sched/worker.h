@@ -89,5 +89,7 @@ void cr_nudge(struct coir_runtime *runtime); /* wakes one idle worker to look fo
 int cr_task_bind(struct cr_worker *worker, struct coir_task *task);
 void cr_task_over(struct cr_worker *worker, struct coir_task *task);
 void cr_task_noticed(struct cr_worker *worker, struct coir_task *task); /* its look note has come */
+/* No note of it is queued any more; whether it has ended. If nobody else knows the block, it goes. */
+bool cr_task_unnote(struct coir_task *task);
 
 #endif

@@ -1,4 +1,4 @@
-/* runtime_test.c: what coir/runtime.h promises: options, several runtimes, stopping, limits; and what a
+/* runtime_test.c: what coir/runtime.h promises: options, several runtimes, limits; and what a
  * scheduler owes: fairness, spread, quiet when idle. */
 #include "core.h"
 
@@ -8,11 +8,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -161,131 +159,6 @@ sleep_shielded(void *event)
     COIR_SHIELD();
     return coir_event_wait(event, COIR_NEVER);
 }
-
-START_TEST(stop_cancels_and_waits)
-{
-    struct coir_event event = COIR_EVENT_INIT;
-    struct coir_runtime *runtime;
-    struct coir_task *task;
-    int before = core_open_descriptors();
-    ck_assert_int_eq(coir_runtime_start(&(struct coir_runtime_options){.workers = _i}, &runtime), 0);
-    for (int i = 0; i < 10; i++)
-        ck_assert_int_eq(
-            coir_runtime_go(runtime, sleep_for_ever, NULL, &(struct coir_task_options){.daemon = i % 2}, NULL), 0);
-    ck_assert_int_eq(coir_runtime_go(runtime, sleep_shielded, &event, NULL, &task), 0);
-    core_await_parked(task);
-    ck_assert_int_eq(coir_runtime_stop(runtime, COIR_NOW), -EAGAIN);
-    ck_assert_int_eq(coir_runtime_stop(runtime, coir_after(2 * COIR_MS)), -ETIMEDOUT);
-    ck_assert_int_eq(coir_runtime_go(runtime, sleep_for_ever, NULL, NULL, NULL), -EPIPE); /* it is being stopped */
-    ck_assert_ptr_nonnull(strstr(coir_error_detail(), "stopped"));
-    coir_event_set(&event);
-    ck_assert_int_eq(coir_join(task, NULL, core_soon()), 0);
-    ck_assert_int_eq(coir_runtime_stop(runtime, core_soon()), 0);
-    ck_assert_int_eq(core_open_descriptors(), before);
-}
-END_TEST
-
-/* A call of coir_runtime_go that is held up: it copies its argument, and the argument's page cannot be read before the
- * test says so. */
-static struct held_up {
-    char *page;
-    int inside[2], go_on[2]; /* pipes */
-    struct coir_runtime *runtime;
-    struct coir_task *task;
-    int result;
-} held_up;
-
-static void
-on_read(int number)
-{
-    char byte = 0;
-    (void)number;
-    if (write(held_up.inside[1], &byte, 1) != 1 || read(held_up.go_on[0], &byte, 1) != 1 ||
-        mprotect(held_up.page, 4096, PROT_READ | PROT_WRITE))
-        _exit(97);
-}
-
-static void *
-call_and_be_held_up(void *arg)
-{
-    struct coir_task_options options = {.arg_size = 64};
-    held_up.result = coir_runtime_go(held_up.runtime, sleep_for_ever, held_up.page, &options, &held_up.task);
-    return arg;
-}
-
-/* It has found the runtime open: so it is waited for, and its task is canceled. */
-START_TEST(a_call_under_way_holds_the_stop)
-{
-    struct sigaction action = {.sa_handler = on_read};
-    struct coir_runtime_options options = {.workers = _i, .no_overflow_report = true};
-    pthread_t caller;
-    char byte;
-    int result;
-    held_up.page = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    ck_assert(held_up.page != MAP_FAILED && !pipe(held_up.inside) && !pipe(held_up.go_on));
-    ck_assert_int_eq(sigaction(SIGSEGV, &action, NULL), 0);
-    ck_assert_int_eq(coir_runtime_start(&options, &held_up.runtime), 0);
-    ck_assert_int_eq(pthread_create(&caller, NULL, call_and_be_held_up, NULL), 0);
-    ck_assert_int_eq(read(held_up.inside[0], &byte, 1), 1);
-    ck_assert_int_eq(coir_runtime_stop(held_up.runtime, coir_after(50 * COIR_MS)), -ETIMEDOUT);
-    ck_assert_int_eq(write(held_up.go_on[1], &byte, 1), 1);
-    ck_assert_int_eq(pthread_join(caller, NULL), 0);
-    ck_assert_int_eq(held_up.result, 0);
-    ck_assert_int_eq(coir_join(held_up.task, &result, core_soon()), 0);
-    ck_assert_int_eq(result, -ECANCELED);
-    ck_assert_int_eq(coir_runtime_stop(held_up.runtime, core_soon()), 0);
-}
-END_TEST
-
-/* Threads that start tasks until they are refused; a shielded task keeps the runtime there for the last call of each. */
-static long begun, ended; /* atomic */
-
-static int
-count_end(void *arg)
-{
-    (void)arg;
-    __atomic_add_fetch(&ended, 1, __ATOMIC_SEQ_CST);
-    return 0;
-}
-
-static void *
-call_until_refused(void *runtime)
-{
-    for (long i = 0;; i++) {
-        int error = coir_runtime_go(runtime, count_end, NULL, &(struct coir_task_options){.daemon = i % 2}, NULL);
-        if (error)
-            return (void *)(intptr_t)error;
-        __atomic_add_fetch(&begun, 1, __ATOMIC_SEQ_CST);
-        while (__atomic_load_n(&begun, __ATOMIC_SEQ_CST) > __atomic_load_n(&ended, __ATOMIC_SEQ_CST) + 100)
-            sched_yield();
-    }
-}
-
-START_TEST(calls_race_with_the_stop)
-{
-    for (long round = 0; round < core_rounds(60); round++) {
-        struct coir_event event = COIR_EVENT_INIT;
-        struct coir_runtime *runtime;
-        pthread_t callers[3];
-        void *error;
-        begun = ended = 0;
-        ck_assert_int_eq(coir_runtime_start(&(struct coir_runtime_options){.workers = _i}, &runtime), 0);
-        ck_assert_int_eq(coir_runtime_go(runtime, sleep_shielded, &event, NULL, NULL), 0);
-        for (int i = 0; i < 3; i++)
-            ck_assert_int_eq(pthread_create(&callers[i], NULL, call_until_refused, runtime), 0);
-        while (__atomic_load_n(&ended, __ATOMIC_SEQ_CST) < 5 * round)
-            sched_yield();
-        ck_assert_int_eq(coir_runtime_stop(runtime, COIR_NOW), -EAGAIN);
-        for (int i = 0; i < 3; i++) {
-            ck_assert_int_eq(pthread_join(callers[i], &error), 0);
-            ck_assert_int_eq((intptr_t)error, -EPIPE);
-        }
-        coir_event_set(&event);
-        ck_assert_int_eq(coir_runtime_stop(runtime, core_soon()), 0);
-        ck_assert_int_eq(ended, begun);
-    }
-}
-END_TEST
 
 START_TEST(runtimes_come_and_go)
 {
@@ -546,33 +419,6 @@ START_TEST(idle_workers_find_newborns)
 }
 END_TEST
 
-/* ---- Ending ---- */
-
-static int
-yield_for_ever(void *arg)
-{
-    (void)arg;
-    while (!coir_yield())
-        continue;
-    return 0;
-}
-
-static int
-leave_a_busy_daemon(void *arg)
-{
-    (void)arg;
-    for (int i = 0; i < 3; i++)
-        MUST_BE(coir_go(yield_for_ever, NULL, &(struct coir_task_options){.daemon = true}, NULL), 0);
-    return 0;
-}
-
-/* No worker is ever idle, and the runtime ends all the same. */
-START_TEST(busy_daemons_do_not_keep_it)
-{
-    core_run(_i, leave_a_busy_daemon, NULL);
-}
-END_TEST
-
 /* ---- Idle ---- */
 
 static long
@@ -629,16 +475,12 @@ add(TCase *cases)
     tcase_add_loop_test(cases, bad_options_are_named, 0, sizeof bad_options / sizeof bad_options[0]);
     tcase_add_test(cases, what_the_first_task_says);
     tcase_add_test(cases, two_runtimes_share_a_queue);
-    tcase_add_loop_test(cases, stop_cancels_and_waits, 1, 5);
-    tcase_add_loop_test(cases, a_call_under_way_holds_the_stop, 1, 4);
-    tcase_add_loop_test(cases, calls_race_with_the_stop, 1, 4);
     tcase_add_test(cases, runtimes_come_and_go);
     tcase_add_loop_test(cases, the_task_limit, 0, 3);
     tcase_add_test(cases, two_players_starve_nobody);
     tcase_add_test(cases, who_keeps_a_worker_is_named);
     tcase_add_test(cases, long_lived_tasks_are_spread);
     tcase_add_test(cases, idle_workers_find_newborns);
-    tcase_add_loop_test(cases, busy_daemons_do_not_keep_it, 1, 5);
     tcase_add_test(cases, an_idle_program_does_nothing);
 }
 
