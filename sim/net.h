@@ -18,7 +18,8 @@
 
 enum { CR_NET_HOSTS = 64, CR_NET_DESCRIPTORS = 1024 };
 
-/* Everything virtual from here on. Not inside a run. */
+/* Everything virtual from here on. Not inside a run; and not in a process that has listened in the real world, or will:
+ * the library's reserve descriptor is of one world (sim/host.c). */
 void cr_net_install(void);
 /* As it was before. */
 void cr_net_uninstall(void);
@@ -57,7 +58,7 @@ void cr_net_heal(void);
 
 /* ---- Faults ---- */
 
-/* A plan of what fails, for all hosts. The last three are decided where the packet, or the call, arrives. */
+/* A plan of what fails, for all hosts. */
 struct cr_net_faults {
     struct cr_net_link link; /* is added to that of each way (not on a host itself) */
     uint32_t short_read_ppm, short_write_ppm;
