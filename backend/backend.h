@@ -14,6 +14,8 @@
  *   reap       hands over what has come back, as a list through op->link; waits for it at most until (COIR_NOW: not at
  *              all). Returns early after wake. May hand over nothing.
  *   wake       from any thread: a reap that waits, or the next one that would, returns.
+ *
+ * Which one: by name, or by itself the first of the table (backend.c, best first) that opens.
  */
 #ifndef CR_BACKEND_H
 #define CR_BACKEND_H
@@ -22,6 +24,7 @@
 
 struct cr_backend {
     const char *name;
+    int numbers; /* descriptors from this number on cannot be waited for: start answers CR_BEYOND; 0: all can */
     int (*open)(void **self, unsigned slot);
     void (*close)(void *self);
     int (*start)(void *self, struct cr_op *op);
@@ -32,13 +35,21 @@ struct cr_backend {
     void (*wake)(void *self);
 };
 
-extern const struct cr_backend cr_backend_epoll;
+extern const struct cr_backend cr_backend_epoll, cr_backend_uring, cr_backend_poll, cr_backend_select;
 
-/* By name, NULL: the best here; NULL answers: no such backend. */
-const struct cr_backend *cr_backend_find(const char *name);
-/* One more, before all others: a simulation's. NULL: no more. Before runtimes start. */
+/* What to try for a name, in order from 0 on; NULL: no more. A name has one, or none: there is no such backend. Without a
+ * name (NULL) it is all of them, best first. */
+const struct cr_backend *cr_backend_choice(const char *name, size_t nth);
+/* One more, which is the only choice without a name: a simulation's. NULL: no more. Before runtimes start. */
 void cr_backend_install(const struct cr_backend *backend);
-/* All names, "epoll, ..." */
-const char *cr_backend_names(void);
+/* All names, "epoll, ...", cut to size. */
+void cr_backend_names(char *names, size_t size);
+
+/* For tests that must know what they ran on: how many operations each backend has handed back, in the order of the table,
+ * the installed one last; counted when a worker ends. NULL: the process's own counts; else they are kept elsewhere. */
+enum { CR_BACKEND_COUNTS = 8 };
+void cr_backend_count_in(CR_ATOMIC(uint64_t) * counts);
+void cr_backend_count(const struct cr_backend *backend, uint64_t operations);
+uint64_t cr_backend_counted(const struct cr_backend *backend); /* NULL: the installed one */
 
 #endif

@@ -4,6 +4,8 @@
  * sockets: MSG_DONTWAIT does it. What is neither socket nor made by coir (a terminal, a pipe somebody gave us) is asked
  * with poll first; a pipe that says writable takes at least PIPE_BUF bytes. */
 #include "backend/operation.h"
+#include "backend/chaos.h"
+#include "base/check.h"
 #include "base/fault.h"
 
 #include <errno.h>
@@ -135,12 +137,45 @@ static cr_operation_attempt *const real[CR_OP_KINDS] = {
     [CR_OP_WRITE] = try_write,     [CR_OP_ACCEPT] = try_accept, [CR_OP_CONNECT] = try_connect,
 };
 
-static cr_operation_attempt *const *tries = real;
+/* The first operation of a process that has no runtime: now is the time to ask for chaos. */
+static int
+begin_and_try(struct cr_op *op)
+{
+    char why[CR_CHAOS_WHY];
+    if (cr_chaos_begin(why))
+        cr_misuse("%s", why);
+    return cr_operation_try(op);
+}
 
-void
+static cr_operation_attempt *const beginning[CR_OP_KINDS] = {
+    [CR_OP_RECEIVE] = begin_and_try, [CR_OP_SEND] = begin_and_try,   [CR_OP_READ] = begin_and_try,
+    [CR_OP_WRITE] = begin_and_try,   [CR_OP_ACCEPT] = begin_and_try, [CR_OP_CONNECT] = begin_and_try,
+};
+
+static cr_operation_attempt *const *installed = real;
+/* What is called: beginning, then chaos or what is installed. */
+static CR_ATOMIC(cr_operation_attempt *const *) tries = beginning;
+
+cr_operation_attempt *const *
 cr_operation_install(cr_operation_attempt *const *attempts)
 {
-    tries = attempts ? attempts : real;
+    cr_operation_attempt *const *before = installed;
+    installed = attempts ? attempts : real;
+    if (cr_load_acq(&tries) == before)
+        cr_store_rel(&tries, installed);
+    return before;
+}
+
+void
+cr_operation_precede(cr_operation_attempt *const *attempts)
+{
+    cr_store_rel(&tries, attempts ? attempts : installed); /* pairs with cr_operation_try */
+}
+
+int
+cr_operation_under(struct cr_op *op)
+{
+    return installed[op->kind](op);
 }
 
 int
@@ -148,7 +183,7 @@ cr_operation_try(struct cr_op *op)
 {
     int answer;
     do
-        answer = tries[op->kind](op);
+        answer = cr_load_acq(&tries)[op->kind](op); /* pairs with precede: what chaos was told */
     while (answer == -EINTR);
     return answer == -EWOULDBLOCK ? -EAGAIN : answer;
 }
@@ -157,7 +192,7 @@ int
 cr_operation_block(struct cr_op *op)
 {
     int answer;
-    while ((answer = cr_operation_try(op)) == -EAGAIN) {
+    while ((answer = cr_operation_try(op)) == -EAGAIN || answer == CR_AGAIN) {
         struct pollfd poller = {.fd = op->fd, .events = cr_op_direction(op) == CR_OP_OUT ? POLLOUT : POLLIN};
         (void)poll(&poller, 1, -1);
     }

@@ -30,20 +30,30 @@ enum cr_op_direction { CR_OP_IN, CR_OP_OUT };
 enum {
     CR_PENDING = -5000, /* it will come through reap */
     CR_AGAIN = -5001,   /* as a result from reap: it can go on now; start it again */
-    CR_BLOCKS = -5002   /* this descriptor cannot be waited for (a file): do it on a helper thread */
+    CR_BLOCKS = -5002,  /* this descriptor cannot be waited for (a file): do it on a helper thread */
+    CR_BEYOND = -5003   /* this backend cannot wait for a descriptor of this number (cr_backend.numbers) */
 };
 
 struct cr_op {
     struct cr_list link; /* the backend's */
     enum cr_op_kind kind;
     int fd;
-    bool is_tcp;   /* a short read means that there is no more */
-    bool try_only; /* do not wait: -EAGAIN */
-    bool is_file;  /* a regular file: always "ready", and still it blocks */
-    bool begun;    /* CONNECT: the connection is under way */
+    bool is_tcp;     /* a short read means that there is no more */
+    bool try_only;   /* do not wait: -EAGAIN */
+    bool known_only; /* with try_only: -EAGAIN also if it would have to be found out whether it can be done */
+    bool is_file;    /* a regular file: always "ready", and still it blocks */
+    bool begun;      /* CONNECT: the connection is under way */
+    bool eager;      /* trying at once is likely to be worth it; afterwards: whether the next one's try is */
+    bool by_poll;    /* uring: this descriptor has to be waited for by a poll. False at the beginning */
+    uint8_t stage;   /* uring: where it is */
     int32_t result;
-    void *data;
-    size_t length;
+    union {
+        struct {
+            void *data;
+            size_t length;
+        };
+        struct iovec part; /* SEND, WRITE: room for what is tried instead of parts (chaos.c) */
+    };
     const struct iovec *parts;
     size_t count;
 };
@@ -56,10 +66,17 @@ cr_op_direction(const struct cr_op *op)
 
 /* What a kind of operation is: one system call, or what stands for it. */
 typedef int cr_operation_attempt(struct cr_op *op);
-/* Exchanges them, by kind: a simulation's; NULL: the real ones. Before runtimes start. */
-void cr_operation_install(cr_operation_attempt *const *attempts);
+/* Exchanges them, by kind: a simulation's, or ones that look at what they hand on; NULL: the real ones. Before runtimes
+ * start. Those that were there before. */
+cr_operation_attempt *const *cr_operation_install(cr_operation_attempt *const *attempts);
 
-/* Does it without waiting: the result, -EAGAIN: not now. Never answers -EINTR. */
+/* chaos.c: these come first, whatever is installed; NULL: nothing does. */
+void cr_operation_precede(cr_operation_attempt *const *attempts);
+/* What those hand on to. */
+int cr_operation_under(struct cr_op *op);
+
+/* Does it without waiting: the result; -EAGAIN: not now; CR_AGAIN (by chaos, and not if try_only): as if not now, but
+ * nothing will tell when. Never answers -EINTR. */
 int cr_operation_try(struct cr_op *op);
 
 /* Does it, waiting in the kernel; for helper threads and files. */

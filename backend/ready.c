@@ -97,13 +97,24 @@ learn(struct cr_ready_row *row, const struct cr_op *op, int result)
         row->ready[CR_OP_OUT] = false;
 }
 
+/* It could perhaps be done, but is not to be now: it comes back with the next reap. What is known stays as it is. */
+static int
+let_it_come_back(struct cr_ready *ready, struct cr_op *op)
+{
+    op->result = CR_AGAIN;
+    cr_list_append(&ready->done, &op->link);
+    return CR_PENDING;
+}
+
 static int
 wait_for_event(struct cr_ready *ready, struct cr_ready_row *row, struct cr_op *op)
 {
     if (!row->attached) {
         int error = CR_FAIL(CR_FAULT_ATTACH) ? -ENOMEM : ready->source->attach(ready, op->fd, row->generation);
-        if (error)
-            return error == -EPERM ? CR_BLOCKS : error;
+        if (error) { /* no event will tell of what has come meanwhile */
+            int result = cr_operation_try(op);
+            return result != -EAGAIN ? result : error == -EPERM ? CR_BLOCKS : error;
+        }
         row->attached = true;
         cr_descriptor_attach(op->fd, ready->slot);
     }
@@ -125,8 +136,11 @@ cr_ready_start(void *self, struct cr_op *op)
     row = find(ready, op->fd);
     if (cr_unlikely(!row))
         return -ENOMEM;
-    if (row->ready[direction] || (op->kind == CR_OP_CONNECT && !op->begun)) {
+    /* Who only tries asks the kernel in any case: an event may be there that nobody has fetched, or nobody is attached. */
+    if (row->ready[direction] || (op->try_only && !op->known_only) || (op->kind == CR_OP_CONNECT && !op->begun)) {
         result = cr_operation_try(op);
+        if (cr_unlikely(result == CR_AGAIN))
+            return let_it_come_back(ready, op);
         learn(row, op, result);
         if (!cr_list_is_empty(&row->waiting[direction]))
             let_first_try(ready, row, direction);
@@ -157,12 +171,31 @@ cr_ready_maybe(void *self)
     return ready->pending || !cr_list_is_empty(&ready->done);
 }
 
+/* The row of what was attached under this generation; NULL: that has been closed. */
+static inline struct cr_ready_row *
+still(const struct cr_ready *ready, int fd, uint32_t generation)
+{
+    struct cr_ready_row *row = ready->chunks[fd / CHUNK]; /* it is there: something was attached */
+    row += fd % CHUNK;
+    return row->generation == generation && cr_descriptor_generation(fd) == generation ? row : NULL;
+}
+
+int
+cr_ready_interest(const struct cr_ready *ready, int fd, uint32_t generation)
+{
+    const struct cr_ready_row *row = still(ready, fd, generation);
+    if (!row)
+        return -1;
+    return (cr_list_is_empty(&row->waiting[CR_OP_IN]) ? 0 : CR_EVENT_IN) |
+           (cr_list_is_empty(&row->waiting[CR_OP_OUT]) ? 0 : CR_EVENT_OUT);
+}
+
 void
 cr_ready_event(struct cr_ready *ready, int fd, uint32_t generation, unsigned events)
 {
-    struct cr_ready_row *chunk = ready->chunks[fd / CHUNK], *row = chunk + fd % CHUNK;
-    if (!chunk || row->generation != generation || cr_descriptor_generation(fd) != generation)
-        return; /* of a descriptor that has been closed */
+    struct cr_ready_row *row = still(ready, fd, generation);
+    if (!row)
+        return;
     if (events & CR_EVENT_FINAL)
         row->final = true;
     if (events & (CR_EVENT_IN | CR_EVENT_FINAL)) {

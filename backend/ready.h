@@ -1,10 +1,10 @@
 /* backend/ready.h: makes operations of readiness, once for all readiness sources.
  *
- * A source (epoll, and later select, poll, ...) only says which descriptors have become readable or writable. This layer
- * keeps, for each descriptor a worker uses, what is known (readable, writable, nearing its end) and who waits in each
- * direction, first come, first served. An operation is tried at once where the bit allows; -EAGAIN clears the bit and
- * the operation waits for the next event. A task woken tries again itself: its receive and its answering send then
- * follow each other while the socket is in the cache. */
+ * A source (epoll, poll, select) only says which descriptors have become readable or writable. This layer keeps, for each
+ * descriptor a worker uses, what is known (readable, writable, nearing its end) and who waits in each direction, first
+ * come, first served. An operation is tried at once where the bit allows; -EAGAIN clears the bit and the operation waits
+ * for the next event. A task woken tries again itself: its receive and its answering send then follow each other while
+ * the socket is in the cache. */
 #ifndef CR_READY_H
 #define CR_READY_H
 
@@ -14,12 +14,15 @@ enum { CR_EVENT_IN = 1, CR_EVENT_OUT = 2, CR_EVENT_FINAL = 4 }; /* final: error,
 
 struct cr_ready;
 
-/* Edge-triggered: an event tells of a change, and attach tells of the present. */
+/* Edge-triggered: an event tells of a change, and attach tells of the present. Or level-triggered: an event tells of the
+ * present, and only of directions for which cr_ready_interest says, just before the wait, that an operation waits there:
+ * what nobody takes would be told again for ever. */
 struct cr_source {
-    int (*attach)(struct cr_ready *ready, int fd, uint32_t generation); /* -EPERM: it cannot be waited for */
-    void (*detach)(struct cr_ready *ready, int fd);                     /* any thread */
-    int (*wait)(struct cr_ready *ready, coir_time until);               /* calls cr_ready_event for each event */
-    void (*wake)(struct cr_ready *ready);                               /* any thread */
+    /* -EPERM: it cannot be waited for; CR_BEYOND: its number is too large */
+    int (*attach)(struct cr_ready *ready, int fd, uint32_t generation);
+    void (*detach)(struct cr_ready *ready, int fd);       /* any thread */
+    int (*wait)(struct cr_ready *ready, coir_time until); /* calls cr_ready_event for each event */
+    void (*wake)(struct cr_ready *ready);                 /* any thread */
 };
 
 struct cr_ready_row;
@@ -36,6 +39,8 @@ struct cr_ready {
 int cr_ready_init(struct cr_ready *ready, const struct cr_source *source, unsigned slot);
 void cr_ready_fini(struct cr_ready *ready);
 void cr_ready_event(struct cr_ready *ready, int fd, uint32_t generation, unsigned events);
+/* Who waits there, CR_EVENT_IN | CR_EVENT_OUT; -1: the descriptor that was attached has been closed. */
+int cr_ready_interest(const struct cr_ready *ready, int fd, uint32_t generation);
 
 /* The rows of a backend's table that are the same for all sources. */
 int cr_ready_start(void *self, struct cr_op *op);

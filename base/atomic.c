@@ -1,6 +1,7 @@
 /* base/atomic.c: what base/atomic.h needs besides macros: the word that stands for a fence under ThreadSanitizer, and
  * the plain carrying out of checked accesses. */
 #include "base/atomic.h"
+#include "base/mutant.h"
 
 #include <string.h>
 
@@ -8,6 +9,7 @@ uint32_t cr_fence_word;
 
 #ifdef CR_CHECKED
 
+int cr_mutant = CR_MUTANT_COUNT;
 static cr_checker *installed;
 
 void
@@ -48,11 +50,9 @@ CARRY_OUT(uint64_t)
 uint64_t
 cr_access_carry_out(const struct cr_access_record *record)
 {
-    if (record->access == CR_FENCE) {
+    if (record->access == CR_FENCE)
         (void)__atomic_exchange_n(&cr_fence_word, 1, __ATOMIC_SEQ_CST);
-        return 0;
-    }
-    if (record->access == CR_PLAIN)
+    if (record->access >= CR_FENCE)
         return 0;
     return record->size == 1   ? carry_out_uint8_t(record)
            : record->size == 4 ? carry_out_uint32_t(record)
@@ -66,17 +66,17 @@ pass(const struct cr_access_record *record)
 }
 
 uint64_t
-cr_checked(enum cr_access access, enum cr_order order, void *place, size_t size, uint64_t value)
+cr_checked(struct cr_site *site, void *place, size_t size, uint64_t value)
 {
-    return pass(&(struct cr_access_record){access, order, place, size, value, 0});
+    return pass(&(struct cr_access_record){site, site->access, place, size, value, 0});
 }
 
 bool
-cr_checked_cas(enum cr_order order, void *place, void *expected, size_t size, uint64_t value)
+cr_checked_cas(struct cr_site *site, void *place, void *expected, size_t size, uint64_t value)
 {
     uint64_t wanted = 0, found;
     memcpy(&wanted, expected, size); /* little-endian: both architectures are */
-    found = pass(&(struct cr_access_record){CR_CAS, order, place, size, value, wanted});
+    found = pass(&(struct cr_access_record){site, CR_CAS, place, size, value, wanted});
     if (found == wanted)
         return true;
     memcpy(expected, &found, size);

@@ -2,8 +2,8 @@
  *
  * A field that several threads touch is declared CR_ATOMIC(type) and is only touched through these macros, by its
  * address. rlx: no order; acq, rel, ar: acquire, release, both; sc: sequentially consistent. Each use names what it
- * pairs with. Plain fields that change hands between threads (published by an atomic) may be wrapped in CR_SHARED, so
- * that the checker sees races on them; in a normal build it is nothing.
+ * pairs with. Plain fields that change hands between threads (published by an atomic) are wrapped in CR_SHARED_READ or
+ * CR_SHARED_WRITE, so that the checker sees races on them; in a normal build these are nothing.
  *
  * There are two bodies: the compiler's atomics, and (CR_CHECKED) calls into base/atomic_checked.h, where a checker may
  * reorder threads and delay stores. ThreadSanitizer does not know fences: there a fence is an exchange on one word,
@@ -23,10 +23,21 @@
 #include "base/atomic_checked.h"
 #else
 
-#define CR_SHARED(field) (field)
+#define CR_SHARED_READ(field) (field)
+#define CR_SHARED_WRITE(field) (field)
+#define CR_SHARED_READ_BYTES(p, size) ((void)0)  /* so many bytes at p are about to be read, */
+#define CR_SHARED_WRITE_BYTES(p, size) ((void)0) /* written */
+
+/* For the checker's ears only: a lock that it does not know is about to be taken, or was given back; memory came or
+ * goes. */
+#define cr_tell_held(lock) ((void)0)
+#define cr_tell_let(lock) ((void)0)
+#define cr_tell_born(memory, size) ((void)0)
+#define cr_tell_freed(memory, size) ((void)0)
 
 #define cr_load_rlx(p) __atomic_load_n(p, __ATOMIC_RELAXED)
 #define cr_load_acq(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define cr_load_sc(p) __atomic_load_n(p, __ATOMIC_SEQ_CST)
 #define cr_store_rlx(p, x) __atomic_store_n(p, x, __ATOMIC_RELAXED)
 #define cr_store_rel(p, x) __atomic_store_n(p, x, __ATOMIC_RELEASE)
 #define cr_swap_ar(p, x) __atomic_exchange_n(p, x, __ATOMIC_ACQ_REL)
@@ -49,11 +60,7 @@ extern uint32_t cr_fence_word;
 #define cr_fence_sc() __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #endif
 
-#endif
-
-/* A counter that one thread writes and others may read: no locked instruction. */
-#define cr_bump(p) cr_store_rlx(p, cr_load_rlx(p) + 1)
-
+/* In a loop that waits for another thread. */
 static inline void
 cr_relax(void)
 {
@@ -63,5 +70,10 @@ cr_relax(void)
     __asm__ volatile("yield" ::: "memory");
 #endif
 }
+
+#endif
+
+/* A counter that one thread writes and others may read: no locked instruction. */
+#define cr_bump(p) cr_store_rlx(p, cr_load_rlx(p) + 1)
 
 #endif

@@ -7,6 +7,10 @@
 /* A number below n (n of at least 1). label says what is chosen, for traces; it is a literal. */
 uint32_t cr_choose(uint32_t n, const char *label);
 
+/* From now on the generators begin anew: the calling thread's, and those of threads that have not chosen yet in the order
+ * of their first choice. The same seed, the same choices. */
+void cr_choose_seed(uint64_t seed);
+
 /* Who chooses instead of the thread's own generator; NULL: that again. Before runtimes start. */
 void cr_choose_install(uint32_t (*chooser)(uint32_t n, const char *label));
 

@@ -3,11 +3,11 @@
 
 CR_ATOMIC(uint32_t) cr_fault_armed;
 
-/* Written by cr_fault_arm before the flag is set (release), read after it is seen. */
+/* Written by cr_fault_arm before the flag is set (release), read after it is seen; by a worker that was just asking when
+ * the last plan ended, perhaps a little later. */
 static struct {
-    uint64_t sites, n;
-    bool on;
-    CR_ATOMIC(uint64_t) count;
+    CR_ATOMIC(uint64_t) sites, n, count;
+    CR_ATOMIC(bool) on;
 } plan;
 
 #define NAME(name, text) text,
@@ -16,9 +16,9 @@ static const char *const names[CR_FAULT_COUNT] = {CR_FAULT_SITES(NAME)};
 void
 cr_fault_arm(uint64_t sites, uint64_t n, bool on)
 {
-    plan.sites = sites ? sites : ~UINT64_C(0);
-    plan.n = n;
-    plan.on = on;
+    cr_store_rlx(&plan.sites, sites ? sites : ~UINT64_C(0));
+    cr_store_rlx(&plan.n, n);
+    cr_store_rlx(&plan.on, on);
     cr_store_rlx(&plan.count, 0);
     cr_store_rel(&cr_fault_armed, 1); /* pairs with the acquire in cr_fault_hit */
 }
@@ -33,11 +33,12 @@ cr_fault_disarm(void)
 bool
 cr_fault_hit(enum cr_fault_site site)
 {
-    uint64_t count;
-    if (!cr_load_acq(&cr_fault_armed) || !(plan.sites >> site & 1))
+    uint64_t count, n;
+    if (!cr_load_acq(&cr_fault_armed) || !(cr_load_rlx(&plan.sites) >> site & 1))
         return false;
     count = cr_add_ar(&plan.count, 1) + 1;
-    return plan.n && (count == plan.n || (plan.on && count > plan.n));
+    n = cr_load_rlx(&plan.n);
+    return n && (count == n || (cr_load_rlx(&plan.on) && count > n));
 }
 
 const char *

@@ -11,19 +11,20 @@
 #include <stddef.h>
 
 /* The table of sites: what fails there. Used for the enum and for the names. */
-#define CR_FAULT_SITES(SITE)           \
-    SITE(MEMORY, "malloc")             \
-    SITE(MAP, "mmap")                  \
-    SITE(GUARD, "guard page")          \
-    SITE(THREAD, "thread start")       \
-    SITE(DESCRIPTOR, "epoll, eventfd") \
-    SITE(SOCKET, "socket")             \
-    SITE(BIND, "bind, listen")         \
-    SITE(CONNECT, "connect")           \
-    SITE(ACCEPT, "accept")             \
-    SITE(ATTACH, "epoll_ctl")          \
-    SITE(RECEIVE, "recv, read")        \
-    SITE(SEND, "send, write")          \
+#define CR_FAULT_SITES(SITE)                     \
+    SITE(MEMORY, "malloc")                       \
+    SITE(MAP, "mmap")                            \
+    SITE(GUARD, "guard page")                    \
+    SITE(THREAD, "thread start")                 \
+    SITE(DESCRIPTOR, "epoll, io_uring, eventfd") \
+    SITE(SOCKET, "socket")                       \
+    SITE(BIND, "bind, listen")                   \
+    SITE(CONNECT, "connect")                     \
+    SITE(ACCEPT, "accept")                       \
+    SITE(ATTACH, "epoll_ctl")                    \
+    SITE(RECEIVE, "recv, read")                  \
+    SITE(SEND, "send, write")                    \
+    SITE(ENTER, "io_uring_enter")                \
     SITE(RESOLVE, "name resolution")
 
 #define CR_FAULT_ENUM(name, text) CR_FAULT_##name,

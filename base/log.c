@@ -32,24 +32,47 @@ coir_log_set_level(enum coir_log_level level)
     cr_store_rlx(&shown, (uint32_t)level);
 }
 
-void
-coir_log(enum coir_log_level level, const char *format, ...)
+static bool
+is_shown(enum coir_log_level level)
+{
+    return level >= COIR_LOG_ERROR && level <= COIR_LOG_DEBUG && (uint32_t)level <= cr_load_rlx(&shown);
+}
+
+static void
+hand_on(coir_log_sink *sink, void *arg, enum coir_log_level level, const char *format, va_list values)
 {
     char line[LINE];
-    coir_log_sink *sink = to_standard_error;
-    void *arg = NULL;
-    va_list values;
-    if (level < COIR_LOG_ERROR || level > COIR_LOG_DEBUG || (uint32_t)level > cr_load_rlx(&shown))
-        return;
-    va_start(values, format);
     vsnprintf(line, sizeof line, format, values);
-    va_end(values);
     for (char *c = line; *c; c++)
         if ((unsigned char)*c < ' ' || *c == 127)
             *c = '?';
+    pthread_mutex_lock(&one_line);
+    (sink ? sink : to_standard_error)(level, line, arg);
+    pthread_mutex_unlock(&one_line);
+}
+
+void
+cr_log_to(coir_log_sink *sink, void *arg, enum coir_log_level level, const char *format, ...)
+{
+    va_list values;
+    if (!is_shown(level))
+        return;
+    va_start(values, format);
+    hand_on(sink, arg, level, format, values);
+    va_end(values);
+}
+
+void
+coir_log(enum coir_log_level level, const char *format, ...)
+{
+    coir_log_sink *sink = NULL;
+    void *arg = NULL;
+    va_list values;
+    if (!is_shown(level))
+        return;
     if (cr_log_find_sink)
         cr_log_find_sink(&sink, &arg);
-    pthread_mutex_lock(&one_line);
-    sink(level, line, arg);
-    pthread_mutex_unlock(&one_line);
+    va_start(values, format);
+    hand_on(sink, arg, level, format, values);
+    va_end(values);
 }

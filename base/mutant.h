@@ -1,22 +1,52 @@
-/* base/mutant.h: faults planted on purpose, to see whether the tests that should find them do.
+/* base/mutant.h: faults that a checker must find.
  *
- *     if (!CR_MUTANT("park: no fence before the flags are read"))
- *         cr_fence_sc();
- *
- * In a normal build CR_MUTANT(name) is false and costs nothing. In a checked build (CR_CHECKED) it is true while a test
- * has planted that name; one at a time. A name says where and what; it is a literal and stands once. */
+ * CR_MUTANT(NAME) stands in the code where one is planted: false in a normal build, where it leaves no trace; in a
+ * checked one (CR_CHECKED) true while a test has that mutant on (cr_mutant). tests/checker/mutant_test.c has each of
+ * them found. */
 #ifndef CR_MUTANT_H
 #define CR_MUTANT_H
 
 #include <stdbool.h>
 
+/* The table: what is wrong then. */
+#define CR_MUTANTS(MUTANT)                                                                                \
+    MUTANT(NO_SPAWN_FENCE, "a spawner reads the idle bits without a fence behind its newborn")            \
+    MUTANT(NO_THREAD_FENCE, "a plain thread looks whether it is canceled without a fence behind WAITING") \
+    MUTANT(CLAIM_OUTSIDE_GUARD, "waits are claimed after the guard was given back")                       \
+    MUTANT(WAKE_BEFORE_RELEASE, "the woken is made ready while the guard is held")                        \
+    MUTANT(BARE_NUDGE, "a nudge is only a bell, not a note")                                              \
+    MUTANT(EARLY_RETURN, "a thread whose claim is taken by another returns without awaiting the notice")  \
+    MUTANT(NO_EPOCH, "a wait has the epoch of the one before")                                            \
+    MUTANT(RINGS_NOT_READ_AGAIN, "a worker that has set its idle bit does not look into the rings again") \
+    MUTANT(DRAIN_UNREVERSED, "an inbox hands its notes over newest first")                                \
+    MUTANT(TIMER_NOT_REKEYED, "a timer whose deadline moved forward is dropped")                          \
+    MUTANT(UNLINK_SKIPPED, "a wait that timed out stays on its list")                                     \
+    MUTANT(CLAIM_BY_STORE, "a claim is a load and a store")                                               \
+    MUTANT(DOZE_BY_STORE, "an owner says ASLEEP by a store")                                              \
+    MUTANT(RING_TAIL_FIRST, "a ring's tail is published before its slot is filled")                       \
+    MUTANT(RING_NO_LIMIT, "a full ring takes one more")                                                   \
+    MUTANT(STEAL_BEFORE_READ, "a thief claims first and reads the slots afterwards")                      \
+    MUTANT(LOSER_TAKES_ALL, "a waker that loses a claim believes to have won it")                         \
+    MUTANT(CANCEL_BEFORE_FLAG, "a canceler pokes first and sets the flag afterwards")                     \
+    MUTANT(JOINER_NOT_AWAITED, "a joiner that gave up does not wait for the end that looks at its wait")  \
+    MUTANT(SEARCHING_KEPT, "a searcher that sleeps stays the searcher")                                   \
+    MUTANT(ITEM_BEFORE_CLAIM, "a put copies its item before it has claimed the getter")                   \
+    MUTANT(GIVE_BY_STORE, "a lock that nobody seems to wait for is given back by a store")                \
+    MUTANT(NO_LOOK_BEFORE_SLEEP, "a fiber parks without looking whether it is canceled already")
+
 #ifdef CR_CHECKED
-bool cr_mutant_is(const char *name);
-#define CR_MUTANT(name) cr_mutant_is(name)
-/* From now on this one; NULL: none. For the whole process. */
-void cr_mutant_plant(const char *name);
+
+#define CR_MUTANT_ENUM(name, text) CR_MUTANT_##name,
+enum cr_mutant { CR_MUTANTS(CR_MUTANT_ENUM) CR_MUTANT_COUNT };
+
+extern int cr_mutant; /* the one that is on; CR_MUTANT_COUNT: none */
+
+#define CR_MUTANT(name) (__builtin_expect(cr_mutant == CR_MUTANT_##name, 0))
+
 #else
+
 #define CR_MUTANT(name) false
+
 #endif
 
 #endif

@@ -16,7 +16,7 @@ coir_go_spread(coir_function *function, void *arg, const struct coir_task_option
 int
 coir_join(struct coir_task *task, int *result, coir_time deadline)
 {
-    return cr_join(task, result, deadline);
+    return cr_join(task, result, deadline, __builtin_return_address(0));
 }
 
 void
@@ -29,8 +29,10 @@ coir_detach(struct coir_task *task)
 void
 coir_cancel(struct coir_task *task)
 {
+    if (CR_MUTANT(CANCEL_BEFORE_FLAG))
+        cr_task_poke(task, -ECANCELED);
     /* Sequentially consistent: the flag, then the worker; against cr_task_bind's worker, then flag. */
-    if (!(cr_or_sc(&task->canceled, 1) & 1))
+    if (!(cr_or_sc(&task->canceled, 1) & 1) && !CR_MUTANT(CANCEL_BEFORE_FLAG))
         cr_task_poke(task, -ECANCELED);
 }
 

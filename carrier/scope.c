@@ -38,6 +38,7 @@ static void
 lock(struct scope *scope)
 {
     (void)cr_guard_take(&scope->word);
+    (void)CR_SHARED_WRITE(scope->flags); /* and all else under the guard */
 }
 
 static void
@@ -223,22 +224,11 @@ wait_for_tasks(struct scope *scope, coir_time deadline, bool deaf)
         unlock(scope);
         return 0;
     }
-    result = cr_may_wait(deadline);
-    if (result) {
-        unlock(scope);
-        return result;
-    }
-    if (deaf)
+    if (deaf) /* before the wait begins: from then on a plain thread's can be claimed by a canceler */
         cr_store_rlx(&self->shield, cr_load_rlx(&self->shield) + 1);
-    cr_wait_begin(&wait, self);
-    cr_waiters_append(&scope->waiter, &wait);
-    unlock(scope);
-    result = cr_park(&wait, deadline);
+    result = cr_wait_in(&wait, self, &scope->word, 0, &scope->waiter, 0, deadline);
     if (deaf)
         cr_store_rlx(&self->shield, cr_load_rlx(&self->shield) - 1);
-    lock(scope);
-    cr_waiters_remove(&scope->waiter, &wait);
-    unlock(scope);
     return result;
 }
 
@@ -296,7 +286,7 @@ coir_scope_wait(struct coir_scope *public, coir_time deadline)
         unlock(scope);
         (void)wait_for_tasks(scope, COIR_NEVER, true);
     }
-    scope->flags |= WAITED;
+    CR_SHARED_WRITE(scope->flags) |= WAITED;
     if (scope->flags & FAILED) {
         if (scope->detail)
             (void)cr_fail(scope->failure, "%s", scope->detail);

@@ -2,12 +2,12 @@
 # packages.sh: sourced by ./run and ./test, to install what is missing on a Debian machine, saying so first.
 
 # To build the library, the servers and the program.
-packages_build='gcc libc6-dev cmake ninja-build pkg-config node-llhttp libssl-dev libjansson-dev libunistring-dev'
+packages_build='gcc libc6-dev cmake ninja-build pkg-config liburing-dev node-llhttp libssl-dev libjansson-dev libunistring-dev'
 # Besides, for ./test --quick: the unit tests, some of them in C++; the headers' check with both compilers, as C and as
 # C++; the format.
 packages_quick='check g++ clang clang-format-14 curl netcat-openbsd'
-# Besides, for the whole ./test: sanitizers and fuzzing with clang, cross-compiling and an emulator for aarch64.
-packages_full='libclang-rt-14-dev gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user'
+# Besides, for the whole ./test: faults to be planted, sanitizers and fuzzing with clang, cross-compiling and an emulator for aarch64.
+packages_full='patch libclang-rt-14-dev gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user'
 
 # packages_missing PACKAGE...: those that are not installed, one a line.
 packages_missing() {

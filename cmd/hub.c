@@ -61,7 +61,8 @@ static const char documentation[] =
     "tell the members and end the hub within --grace; a second one ends it at once.\n"
     "\n"
     "Environment: COIR_CHAT, COIR_WEB: defaults of --chat and --web. COIR_WORKERS, COIR_BACKEND: of --workers and "
-    "--backend. NO_COLOR: no colour on a terminal.";
+    "--backend. COIR_CHAOS: sockets that misbehave, for tests (\"again=10 short_read=30 short_write=30 seed=1\"). "
+    "NO_COLOR: no colour on a terminal.";
 
 static const struct argp_option options[] = {
     {"chat", KEY_CHAT, "ADDR", 0, "Where members come in by lines (" CR_HUB_CHAT ")", 1},

@@ -1,5 +1,6 @@
-/* context/registers_aarch64.h: the switch on aarch64; see registers_x86_64.h for why it looks so. x29 (the frame
- * pointer) is stored, all other registers are declared lost; x18 is the platform's and never touched. */
+/* context/registers_aarch64.h: the switch on aarch64; registers_x86_64.h tells why it is a jump. It is an inline piece of
+ * the function around it: x29 (the frame pointer) is stored, all other registers are declared lost, so the compiler saves
+ * what it needs; x18 is the platform's and never touched. */
 #ifndef CR_REGISTERS_AARCH64_H
 #define CR_REGISTERS_AARCH64_H
 

@@ -3,7 +3,9 @@
  * The functions that hold a switch are noipa and in a file of their own, which the build keeps out of link-time
  * optimisation and instrumentation: in its callers' file gcc -O2 keeps a file-static variable in a register across the
  * switch (its address never escapes, so "memory" does not cover it). The loop stays in one function for as long as there
- * are fibers to enter, and calls next() in between, which returns: so the return predictor stays in step. */
+ * are fibers to enter, and calls next() in between, which returns: so the return predictor stays in step. It has two
+ * bodies: one written out for the processor, and one for sanitizers, which want to hear of each switch, and for
+ * processors that have none of their own. */
 #include "context/context.h"
 
 #include <stdint.h>
@@ -43,6 +45,19 @@ cr_context_fini(struct cr_context *fiber)
     fiber->sp = NULL;
 }
 
+#if defined(CR_LOOP_STACKS) && !defined(CR_ASAN) && !defined(CR_TSAN)
+
+/* loop_stacks takes a fiber's context for where it rests. */
+_Static_assert(offsetof(struct cr_context, sp) == 0, "a context begins with where it rests");
+
+void
+cr_context_loop(struct cr_context *loop, struct cr_context *(*next)(void *arg), void *arg)
+{
+    loop_stacks(&loop->sp, next, arg);
+}
+
+#else
+
 ALONE void
 cr_context_loop(struct cr_context *loop, struct cr_context *(*next)(void *arg), void *arg)
 {
@@ -53,6 +68,8 @@ cr_context_loop(struct cr_context *loop, struct cr_context *(*next)(void *arg), 
         cr_sanitizer_arrive(&loop->notice);
     }
 }
+
+#endif
 
 ALONE void
 cr_context_leave(struct cr_context *self, struct cr_context *loop)

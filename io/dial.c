@@ -69,6 +69,8 @@ coir_stream_dial(const char *address, const struct coir_stream_options *options,
         if (!error || error == -ETIMEDOUT || error == -ECANCELED || error == -EAGAIN)
             break;
     }
+    if (error == -ERANGE) /* the better sentence is there already */
+        return error;
     return error && error != -EAGAIN ? cr_fail(error, "cannot connect to %s: %s", address, coir_error_text(error))
                                      : error;
 }

@@ -30,6 +30,7 @@ struct coir_listener {
     struct coir_stream_options stream;
     struct coir_address address;
     coir_time pause; /* the last; under in */
+    bool eager;      /* somebody is likely to be there already (cr_op.eager); under in */
 };
 
 /* The reserve, and when a lack was last logged. */
@@ -50,7 +51,7 @@ hold_reserve(void)
 static void
 shed(int fd)
 {
-    struct cr_op op = {.kind = CR_OP_ACCEPT, .fd = fd};
+    struct cr_op op = {.kind = CR_OP_ACCEPT, .fd = fd, .try_only = true};
     int shed_fd;
     pthread_mutex_lock(&lock);
     if (reserve >= 0)
@@ -68,7 +69,7 @@ complain(int failure)
     coir_time now = cr_now();
     bool due;
     pthread_mutex_lock(&lock);
-    due = now - logged >= COIR_SECOND;
+    due = now - logged >= COIR_SECOND || now < logged; /* a virtual clock that has begun again */
     if (due)
         logged = now;
     pthread_mutex_unlock(&lock);
@@ -147,6 +148,7 @@ coir_listener_open(const char *address, const struct coir_listener_options *want
     made->stream = options.stream;
     made->address = parsed;
     made->is_tcp = parsed.storage.ss_family != AF_UNIX;
+    made->eager = true;
     made->fd = cr_world.socket(parsed.storage.ss_family, SOCK_STREAM);
     error = made->fd < 0 ? made->fd : cr_descriptor_check(made->fd);
     if (error)
@@ -200,8 +202,9 @@ accept_one(struct coir_listener *listener, coir_time deadline)
     for (;;) {
         struct cr_pending pending;
         int result;
-        pending.op = (struct cr_op){.kind = CR_OP_ACCEPT, .fd = listener->fd};
+        pending.op = (struct cr_op){.kind = CR_OP_ACCEPT, .fd = listener->fd, .eager = listener->eager};
         result = cr_operate(&pending, &listener->in, deadline);
+        listener->eager = pending.op.eager;
         if (!is_lack(result)) {
             listener->pause = 0;
             return result;

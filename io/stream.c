@@ -36,6 +36,7 @@ struct coir_stream {
     char *bytes;             /* the read buffer; NULL: none */
     size_t begin, end, room; /* what is inside */
     bool at_end;             /* the kernel has said so */
+    bool eager;              /* something is likely to be there already (cr_op.eager) */
     bool skipping;           /* the rest of a line that was too long */
     /* Under out. */
     bool out_ended; /* shut down, or a write stopped half-way */
@@ -49,6 +50,7 @@ new_stream(int fd, struct coir_stream **stream)
     if (!made)
         return -ENOMEM;
     made->fd = fd;
+    made->eager = true;
     *stream = made;
     return 0;
 }
@@ -151,9 +153,11 @@ map_failure(int result)
     return result == -ETIMEDOUT ? -ECONNRESET : result;
 }
 
+enum manner { ASK, KNOWN_ONLY }; /* the second: COIR_NOW without a system call that may be in vain */
+
 /* One receive into bytes: how many, 0 at the end, or a failure. Under in. */
 static ssize_t
-fetch(struct coir_stream *stream, void *bytes, size_t size, coir_time deadline)
+fetch_by(struct coir_stream *stream, void *bytes, size_t size, enum manner manner, coir_time deadline)
 {
     struct cr_pending pending;
     int result;
@@ -165,14 +169,23 @@ fetch(struct coir_stream *stream, void *bytes, size_t size, coir_time deadline)
                                 .fd = stream->fd,
                                 .is_tcp = stream->is_tcp,
                                 .is_file = stream->is_file,
+                                .known_only = manner == KNOWN_ONLY,
+                                .eager = stream->eager,
                                 .data = bytes,
                                 .length = size};
     result = cr_operate(&pending, &stream->in, deadline);
+    stream->eager = pending.op.eager;
     if (result == 0)
         stream->at_end = true;
     else if (result == -EIO && !stream->is_socket && !stream->is_file)
         result = 0; /* a terminal that has hung up */
     return pending.kernel_failed ? map_failure(result) : result;
+}
+
+static ssize_t
+fetch(struct coir_stream *stream, void *bytes, size_t size, coir_time deadline)
+{
+    return fetch_by(stream, bytes, size, ASK, deadline);
 }
 
 static size_t
@@ -230,7 +243,8 @@ refill(struct coir_stream *stream, size_t wanted, coir_time deadline)
     int error = make_room(stream, wanted);
     if (error)
         return error;
-    count = fetch(stream, stream->bytes + stream->end, stream->room - stream->end, COIR_NOW);
+    count = fetch_by(stream, stream->bytes + stream->end, stream->room - stream->end,
+                     deadline == COIR_NOW ? ASK : KNOWN_ONLY, COIR_NOW);
     if (count == -EAGAIN && deadline != COIR_NOW) {
         char first[256];
         if (buffered(stream)) {
@@ -435,6 +449,7 @@ static int
 send_all(struct coir_stream *stream, struct iovec *parts, size_t count, bool *begun, coir_time deadline)
 {
     struct cr_pending pending;
+    bool eager = true;
     advance(&parts, &count, 0);
     while (count) {
         int sent;
@@ -442,9 +457,11 @@ send_all(struct coir_stream *stream, struct iovec *parts, size_t count, bool *be
                                     .fd = stream->fd,
                                     .is_tcp = stream->is_tcp,
                                     .is_file = stream->is_file,
+                                    .eager = eager,
                                     .parts = parts,
                                     .count = stream->is_socket ? count : 1};
         sent = cr_operate(&pending, &stream->out, deadline);
+        eager = pending.op.eager;
         if (sent < 0)
             return sent == -ECONNRESET || (pending.kernel_failed && sent == -ETIMEDOUT) ? -EPIPE : sent;
         *begun = true;

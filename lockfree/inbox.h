@@ -12,6 +12,7 @@
 #define CR_INBOX_H
 
 #include "base/atomic.h"
+#include "base/mutant.h"
 
 #include <stddef.h>
 
@@ -32,7 +33,7 @@ cr_inbox_push(struct cr_inbox *inbox, struct cr_note *note)
 {
     struct cr_note *old = cr_load_rlx(&inbox->head);
     do
-        CR_SHARED(note->next) = old == CR_INBOX_ASLEEP ? NULL : old;
+        CR_SHARED_WRITE(note->next) = old == CR_INBOX_ASLEEP ? NULL : old;
     while (!cr_cas_rel(&inbox->head, &old, note)); /* pairs with the swap in drain: the note and what it speaks of */
     return old == CR_INBOX_ASLEEP;
 }
@@ -47,9 +48,11 @@ cr_inbox_drain(struct cr_inbox *inbox)
     list = cr_swap_ar(&inbox->head, NULL); /* pairs with push */
     if (list == CR_INBOX_ASLEEP)
         return NULL;
+    if (CR_MUTANT(DRAIN_UNREVERSED))
+        return list;
     while (list) {
-        struct cr_note *next = CR_SHARED(list->next);
-        CR_SHARED(list->next) = oldest;
+        struct cr_note *next = CR_SHARED_READ(list->next);
+        CR_SHARED_WRITE(list->next) = oldest;
         oldest = list;
         list = next;
     }
@@ -61,6 +64,10 @@ static inline bool
 cr_inbox_doze(struct cr_inbox *inbox)
 {
     struct cr_note *empty = NULL;
+    if (CR_MUTANT(DOZE_BY_STORE) && !cr_load_acq(&inbox->head)) {
+        cr_store_rel(&inbox->head, CR_INBOX_ASLEEP);
+        return true;
+    }
     return cr_cas_ar(&inbox->head, &empty, CR_INBOX_ASLEEP);
 }
 

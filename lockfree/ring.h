@@ -13,6 +13,7 @@
 #define CR_RING_H
 
 #include "base/atomic.h"
+#include "base/mutant.h"
 
 #include <stddef.h>
 
@@ -42,8 +43,11 @@ static inline bool
 cr_ring_push(struct cr_ring *ring, void *item)
 {
     uint32_t tail = cr_load_rlx(&ring->tail);
-    if (tail - cr_load_acq(&ring->head) == CR_RING_SLOTS) /* acquire: the slot has been read */
+    if (tail - cr_load_acq(&ring->head) == CR_RING_SLOTS && /* acquire: the slot has been read */
+        !CR_MUTANT(RING_NO_LIMIT))
         return false;
+    if (CR_MUTANT(RING_TAIL_FIRST))
+        cr_store_rel(&ring->tail, tail + 1);
     cr_store_rlx(&ring->slots[tail % CR_RING_SLOTS], item);
     cr_store_rel(&ring->tail, tail + 1); /* pairs with take and steal: the item and what it points to */
     return true;
@@ -75,8 +79,12 @@ cr_ring_steal(struct cr_ring *ring, void **items, uint32_t capacity)
     count = count - count / 2;
     if (count > capacity)
         count = capacity;
+    if (CR_MUTANT(STEAL_BEFORE_READ) && !cr_cas_ar(&ring->head, &head, head + count))
+        return 0;
     for (uint32_t i = 0; i < count; i++)
         items[i] = cr_load_rlx(&ring->slots[(head + i) % CR_RING_SLOTS]);
+    if (CR_MUTANT(STEAL_BEFORE_READ))
+        return count;
     return count && cr_cas_ar(&ring->head, &head, head + count) ? count : 0;
 }
 

@@ -1,12 +1,16 @@
-/* queue/queue.c: a bounded ring of items under a guard, with two lists of waits.
+/* queue/queue.c: a bounded number of items under a guard, with two lists of waits.
+ *
+ * The items lie in a ring: the oldest is at first. A stack is a ring whose newest comes out; in a queue by priority the ring
+ * is but places, and queue/ranked.h says which of them is first.
  *
  * Items go from hand to hand: a put that finds a getter waiting copies the item straight into its place, a get that finds
- * a putter waiting takes the oldest item and moves the putter's into the ring. So no task is woken in vain, order holds
+ * a putter waiting takes the first item and moves the putter's inside. So no task is woken in vain, order holds
  * under any races, and an item is never lost with a sleeper that timed out: it is copied only after the claim, and the
  * claimed task cannot go on before it is unparked. Locked instructions for a message between two fibers of one worker: 3. */
 #include <coir/queue.h>
 
 #include "base/memory.h"
+#include "queue/ranked.h"
 #include "sched/park.h"
 
 #include <stdio.h>
@@ -27,24 +31,49 @@ struct coir_queue {
     size_t undone;            /* put and not yet done */
     CR_ATOMIC(size_t) advice; /* count, for those who only look */
     bool is_shut;
+    enum coir_queue_order order;
     char name[32];
+    struct cr_ranked ranked; /* COIR_PRIORITY only; its heap lies behind the items */
     char items[] __attribute__((aligned(16)));
 };
+
+/* Bytes for the items and what orders them; SIZE_MAX: more than there can be. */
+static size_t
+room_for(size_t item_size, size_t capacity, enum coir_queue_order order)
+{
+    size_t rank = order == COIR_PRIORITY ? sizeof(struct cr_rank) : 0, each = item_size + rank;
+    if (each < item_size || (each && capacity > (SIZE_MAX / 2 - sizeof(struct coir_queue)) / each))
+        return SIZE_MAX;
+    return item_size * capacity + rank * capacity + rank; /* one more rank: to align them */
+}
 
 struct coir_queue *
 coir_queue_new(size_t item_size, size_t capacity, const struct coir_queue_options *options)
 {
+    static const struct coir_queue_options standard;
+    const struct coir_queue_options *wanted = options ? options : &standard;
+    size_t room = room_for(item_size, capacity, wanted->order);
     struct coir_queue *queue;
     if (!capacity)
         cr_misuse("coir_queue_new: capacity 0: a queue holds at least one item");
-    if (item_size && capacity > (SIZE_MAX / 2 - sizeof *queue) / item_size)
+    if (wanted->order == COIR_PRIORITY && !wanted->compare)
+        cr_misuse("coir_queue_new: COIR_PRIORITY needs a compare function");
+    if (room == SIZE_MAX)
         return NULL;
-    queue = cr_alloc(sizeof *queue + item_size * capacity);
+    queue = cr_alloc(sizeof *queue + room);
     if (!queue)
         return NULL;
-    *queue = (struct coir_queue){.item_size = item_size, .capacity = capacity};
-    if (options && options->name)
-        snprintf(queue->name, sizeof queue->name, "%s", options->name);
+    *queue = (struct coir_queue){.item_size = item_size, .capacity = capacity, .order = wanted->order};
+    if (wanted->name)
+        snprintf(queue->name, sizeof queue->name, "%s", wanted->name);
+    if (wanted->order == COIR_PRIORITY) {
+        size_t aligned = (item_size * capacity + sizeof(struct cr_rank) - 1) / sizeof(struct cr_rank);
+        queue->ranked = (struct cr_ranked){.heap = (struct cr_rank *)(void *)queue->items + aligned,
+                                           .items = queue->items,
+                                           .item_size = item_size,
+                                           .compare = wanted->compare};
+        cr_ranked_init(&queue->ranked, capacity);
+    }
     return queue;
 }
 
@@ -58,6 +87,13 @@ coir_queue_free(struct coir_queue *queue)
     if (queue->getters || queue->putters || queue->joiners)
         cr_misuse("coir_queue_free: queue '%s' is waited for", queue->name);
     cr_free(queue);
+}
+
+static inline void
+hold(struct coir_queue *queue)
+{
+    (void)cr_guard_take(&queue->word);
+    (void)CR_SHARED_WRITE(queue->count); /* and all else under the guard */
 }
 
 static void
@@ -79,34 +115,68 @@ place(struct coir_queue *queue, size_t number)
 static void
 copy(const struct coir_queue *queue, void *to, const void *from)
 {
+    CR_SHARED_READ_BYTES(from, queue->item_size);
+    CR_SHARED_WRITE_BYTES(to, queue->item_size);
     if (queue->item_size == sizeof(void *)) /* the usual case, without a call */
         memcpy(to, from, sizeof(void *));
     else if (queue->item_size)
         memcpy(to, from, queue->item_size);
 }
 
-static void
-take_oldest(struct coir_queue *queue, void *item)
+static __attribute__((noinline)) void
+store_by_rank(struct coir_queue *queue, const void *item)
 {
+    copy(queue, queue->items + cr_ranked_place(&queue->ranked) * queue->item_size, item);
+    cr_ranked_add(&queue->ranked);
+    queue->count++;
+}
+
+static inline void
+store(struct coir_queue *queue, const void *item)
+{
+    if (cr_unlikely(queue->order == COIR_PRIORITY))
+        store_by_rank(queue, item);
+    else
+        copy(queue, place(queue, queue->count++), item);
+}
+
+static __attribute__((noinline)) void
+take_otherwise(struct coir_queue *queue, void *item)
+{
+    size_t index = queue->order == COIR_LIFO ? queue->count - 1 : cr_ranked_take(&queue->ranked);
+    copy(queue, item, queue->items + index * queue->item_size);
+    queue->count--;
+}
+
+static inline void
+take_first(struct coir_queue *queue, void *item)
+{
+    if (cr_unlikely(queue->order != COIR_FIFO)) {
+        take_otherwise(queue, item);
+        return;
+    }
     copy(queue, item, place(queue, 0));
     if (++queue->first == queue->capacity)
         queue->first = 0;
     queue->count--;
 }
 
-/* Claims the first waiter that is still there and gives it the item, or takes its own into the ring; NULL: none. */
+/* Claims the first waiter that is still there and gives it the item, or takes its own inside; NULL: none. */
 static inline __attribute__((always_inline)) struct coir_task *
 serve_first(struct coir_queue *queue, uintptr_t *list, const void *item, bool give)
 {
     struct cr_wait *wait;
     while ((wait = cr_waiters_first(list))) {
-        struct coir_task *task = wait->task;
-        void *theirs = cr_container(wait, struct item_wait, wait)->item;
-        bool won = cr_wait_claim(wait, 0);
+        struct coir_task *task = CR_SHARED_READ(wait->task);
+        void *theirs = CR_SHARED_READ(cr_container(wait, struct item_wait, wait)->item);
+        bool won;
+        if (CR_MUTANT(ITEM_BEFORE_CLAIM) && give)
+            copy(queue, theirs, item);
+        won = cr_wait_claim(wait, 0);
         if (won && give)
             copy(queue, theirs, item);
         else if (won)
-            copy(queue, place(queue, queue->count++), theirs);
+            store(queue, theirs);
         cr_waiters_remove(list, wait);
         if (won)
             return task;
@@ -118,23 +188,9 @@ serve_first(struct coir_queue *queue, uintptr_t *list, const void *item, bool gi
 static inline __attribute__((always_inline)) int
 wait_on(struct coir_queue *queue, uintptr_t *list, struct coir_task *self, void *item, coir_time deadline)
 {
-    struct item_wait waiting; /* cr_wait_begin fills the rest */
-    int result = cr_may_wait(deadline);
-    waiting.item = item;
-    if (result) {
-        release(queue);
-        return result;
-    }
-    cr_wait_begin(&waiting.wait, self);
-    cr_waiters_append(list, &waiting.wait);
-    release(queue);
-    result = cr_park(&waiting.wait, deadline);
-    if (cr_wait_is_linked(&waiting.wait)) {
-        (void)cr_guard_take(&queue->word);
-        cr_waiters_remove(list, &waiting.wait);
-        release(queue);
-    }
-    return result;
+    struct item_wait waiting; /* cr_wait_in fills the rest */
+    CR_SHARED_WRITE(waiting.item) = item;
+    return cr_wait_in(&waiting.wait, self, &queue->word, 0, list, 0, deadline);
 }
 
 int
@@ -144,7 +200,7 @@ coir_queue_put(struct coir_queue *queue, const void *item, coir_time deadline)
     int result = cr_enter(self, deadline);
     if (result)
         return result;
-    (void)cr_guard_take(&queue->word);
+    hold(queue);
     if (queue->is_shut) {
         release(queue);
         return -EPIPE;
@@ -156,7 +212,7 @@ coir_queue_put(struct coir_queue *queue, const void *item, coir_time deadline)
         return wait_on(queue, &queue->putters, self, (void *)(uintptr_t)item, deadline);
     }
     if (!getter)
-        copy(queue, place(queue, queue->count++), item);
+        store(queue, item);
     release(queue);
     if (getter)
         cr_unpark(getter);
@@ -170,14 +226,14 @@ coir_queue_get(struct coir_queue *queue, void *item, coir_time deadline)
     int result = cr_enter(self, deadline);
     if (result)
         return result;
-    (void)cr_guard_take(&queue->word);
+    hold(queue);
     if (!queue->count) {
         if (!queue->is_shut)
             return wait_on(queue, &queue->getters, self, item, deadline);
         release(queue);
         return -EPIPE;
     }
-    take_oldest(queue, item);
+    take_first(queue, item);
     if (queue->putters && (putter = serve_first(queue, &queue->putters, NULL, false)))
         queue->undone++;
     release(queue);
@@ -190,7 +246,7 @@ void
 coir_queue_done(struct coir_queue *queue)
 {
     struct cr_note *chain = NULL;
-    (void)cr_guard_take(&queue->word);
+    hold(queue);
     if (!queue->undone)
         cr_misuse("coir_queue_done: called more often than items were put into queue '%s'", queue->name);
     if (!--queue->undone)
@@ -206,7 +262,7 @@ coir_queue_join(struct coir_queue *queue, coir_time deadline)
     int result = cr_enter(self, deadline);
     if (result)
         return result;
-    (void)cr_guard_take(&queue->word);
+    hold(queue);
     if (queue->undone)
         return wait_on(queue, &queue->joiners, self, NULL, deadline);
     release(queue);
@@ -217,7 +273,7 @@ void
 coir_queue_shutdown(struct coir_queue *queue)
 {
     struct cr_note *getters, *putters;
-    (void)cr_guard_take(&queue->word);
+    hold(queue);
     queue->is_shut = true;
     putters = cr_waiters_claim_all(&queue->putters, -EPIPE);
     getters = cr_waiters_claim_all(&queue->getters, -EPIPE); /* if any wait, the queue is empty */

@@ -1,5 +1,8 @@
 /* sched/finish.c: the beginning of a task's life on a worker, and its end: who is told, and who frees the block. */
+#include "sched/graph.h"
 #include "sched/runtime.h"
+
+#include <stdio.h>
 
 /* ---- Beginning ---- */
 
@@ -10,10 +13,10 @@ fiber_main(void *arg)
     struct coir_task *task = arg;
     int result;
     cr_context_arrived(&task->context);
-    result = task->function(task->arg);
+    result = CR_SHARED_READ(task->function)(task->arg);
     if (task->locals)
         cr_locals_end(task);
-    task->result = result;
+    CR_SHARED_WRITE(task->result) = result;
     cr_store_rlx(&task->flags, task->flags | CR_TASK_OVER);
     cr_context_end(&task->context, &cr_here.worker->loop);
 }
@@ -23,7 +26,7 @@ static int
 stillborn(struct cr_worker *worker, struct coir_task *task, const char *why)
 {
     coir_log(COIR_LOG_ERROR, "task '%s' could not start: %s", task->name, why);
-    task->result = -ENOMEM;
+    CR_SHARED_WRITE(task->result) = -ENOMEM;
     cr_task_over(worker, task);
     return -ENOMEM;
 }
@@ -72,7 +75,7 @@ tell_end(struct coir_task *task)
         return old & CR_NOTED;
     }
     joiner = (struct cr_wait *)waiting;
-    who = joiner->task;
+    who = CR_SHARED_READ(joiner->task);
     if (!cr_wait_claim(joiner, 0))
         who = NULL;
     (void)cr_and_ar(&task->life, ~(uintptr_t)CR_TELLING); /* a joiner that gave up waits for this */
@@ -162,7 +165,7 @@ let_go(struct coir_task *task, struct cr_wait *wait)
 {
     uintptr_t old = cr_load_acq(&task->life);
     for (uint32_t round = 0;; round++) {
-        if (old & CR_TELLING) { /* its end is looking at our wait */
+        if (old & CR_TELLING && !CR_MUTANT(JOINER_NOT_AWAITED)) { /* its end is looking at our wait */
             cr_guard_spin(round);
             old = cr_load_acq(&task->life);
         } else if ((old & ~(uintptr_t)CR_LIFE_FLAGS) != (uintptr_t)wait ||
@@ -172,37 +175,61 @@ let_go(struct coir_task *task, struct cr_wait *wait)
     }
 }
 
-static int
-await_end(struct coir_task *task, struct coir_task *self, coir_time deadline)
+/* Whose end it is that a joiner waits for: the task's own. */
+static uint64_t
+ends_by(const void *object)
 {
+    const struct coir_task *task = object;
+    return cr_load_acq(&task->life) & CR_ENDED ? 0 : cr_load_rlx(&task->id);
+}
+
+static void
+describe_end(const void *object, char *text, size_t size)
+{
+    const struct coir_task *task = object;
+    snprintf(text, size, "the end of task %llu '%s'", (unsigned long long)cr_load_rlx(&task->id), task->name);
+}
+
+static const struct cr_edge_kind kind_end = {ends_by, describe_end};
+
+static int
+await_end(struct coir_task *task, struct coir_task *self, coir_time deadline, const void *where)
+{
+    struct cr_edge edge = {&kind_end, task, where, deadline != COIR_NEVER};
     struct cr_wait wait;
     int result = cr_may_wait(deadline);
     if (result)
         return result;
-    cr_wait_begin(&wait, self);
+    cr_wait_begin_for(&wait, self, &edge);
     if (!hang_on(task, &wait)) {
         cr_wait_abandon(&wait);
         return 0;
     }
-    result = cr_park(&wait, deadline);
+    if (cr_graph_closes(&wait))
+        result = cr_fail(-EDEADLK,
+                         "coir_join: task '%s' would wait for itself: a circle of waiting tasks leads back to it; "
+                         "the log names them",
+                         self->name);
+    else
+        result = cr_park(&wait, deadline);
     if (result)
         let_go(task, &wait);
     return result;
 }
 
 int
-cr_join(struct coir_task *task, int *result, coir_time deadline)
+cr_join(struct coir_task *task, int *result, coir_time deadline, const void *where)
 {
     struct coir_task *self = cr_task_self();
     int error = cr_enter(self, deadline);
     if (!error && task == self)
         error = cr_fail(-EDEADLK, "coir_join: task '%s' joins itself", task->name);
     if (!error && !(cr_load_acq(&task->life) & CR_ENDED))
-        error = await_end(task, self, deadline);
+        error = await_end(task, self, deadline, where);
     if (error)
         return error;
     if (result)
-        *result = task->result;
+        *result = CR_SHARED_READ(task->result);
     if (cr_unlikely(task->detail != NULL) && task->result < 0)
         cr_detail_move(task, self);
     cr_release(task);

@@ -1,5 +1,6 @@
 /* sched/lock.c: the slow paths of lock.h. */
 #include "sched/lock.h"
+#include "sched/graph.h"
 #include "sched/worker.h"
 
 enum { OLD = 1000000 }; /* ns: who waits longer is handed the lock wherever it is */
@@ -38,17 +39,9 @@ with_waiters(const struct cr_lock *lock, uintptr_t state)
     return lock->first ? state | CR_LOCK_WAITERS : state & ~(uintptr_t)CR_LOCK_WAITERS;
 }
 
-/* After a time-out or cancel: off the list. */
-static void
-withdraw(struct cr_lock *lock, struct cr_wait *wait)
-{
-    uintptr_t state = cr_guard_take(&lock->word);
-    cr_waiters_remove(&lock->first, wait);
-    cr_guard_release(&lock->word, with_waiters(lock, state));
-}
-
 int
-cr_lock_wait(struct cr_lock *lock, struct coir_task *self, coir_time deadline, enum cr_lock_manner manner)
+cr_lock_wait(struct cr_lock *lock, struct coir_task *self, coir_time deadline, enum cr_lock_manner manner,
+             const struct cr_edge *edge)
 {
     uintptr_t mine = cr_load_rlx(&self->id) << CR_LOCK_SHIFT, seen;
     struct lock_wait waiting = {.since = 0};
@@ -67,19 +60,19 @@ cr_lock_wait(struct cr_lock *lock, struct coir_task *self, coir_time deadline, e
         /* Before the wait begins: from then on a plain thread's can be claimed by a canceler. */
         if (manner == CR_LOCK_DEAF)
             cr_store_rlx(&self->shield, cr_load_rlx(&self->shield) + 1);
-        cr_wait_begin(wait, self);
+        cr_wait_begin_for(wait, self, edge);
         if (again) {
             cr_waiters_prepend(&lock->first, wait);
         } else {
-            waiting.since = cr_now();
+            CR_SHARED_WRITE(waiting.since) = cr_now();
             cr_waiters_append(&lock->first, wait);
         }
         cr_guard_release(&lock->word, seen | CR_LOCK_WAITERS);
-        result = cr_park(wait, deadline);
+        result = edge && cr_graph_closes(wait) ? -EDEADLK : cr_park(wait, deadline);
         if (manner == CR_LOCK_DEAF)
             cr_store_rlx(&self->shield, cr_load_rlx(&self->shield) - 1);
         if (cr_wait_is_linked(wait))
-            withdraw(lock, wait);
+            cr_wait_withdraw(wait, &lock->word, &lock->first, CR_LOCK_WAITERS);
         if (result != COMPETE)
             return result;
     }
@@ -90,7 +83,7 @@ static bool
 deserves_it(const struct cr_wait *wait)
 {
     const struct lock_wait *waiting = cr_container(wait, const struct lock_wait, wait);
-    return cr_load_rlx(&wait->task->worker) == cr_here.worker || cr_now() - waiting->since > OLD;
+    return cr_load_rlx(&wait->task->worker) == cr_here.worker || cr_now() - CR_SHARED_READ(waiting->since) > OLD;
 }
 
 void
@@ -103,7 +96,7 @@ cr_lock_hand_over(struct cr_lock *lock)
     while (!next && (wait = cr_waiters_first(&lock->first))) {
         given = deserves_it(wait);
         if (cr_wait_claim(wait, given ? 0 : COMPETE))
-            next = wait->task;
+            next = CR_SHARED_READ(wait->task);
         cr_waiters_remove(&lock->first, wait);
     }
     if (next && given)

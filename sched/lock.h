@@ -23,18 +23,24 @@ struct cr_lock {
 
 enum cr_lock_manner { CR_LOCK_CANCELABLE, CR_LOCK_DEAF }; /* deaf: cancel does not end the waiting */
 
-/* The slow path of cr_lock_take. */
-int cr_lock_wait(struct cr_lock *lock, struct coir_task *self, coir_time deadline, enum cr_lock_manner manner);
+/* The slow path of cr_lock_take. edge: what others are told we wait for (graph.h), -EDEADLK if that closes a circle; NULL. */
+int cr_lock_wait(struct cr_lock *lock, struct coir_task *self, coir_time deadline, enum cr_lock_manner manner,
+                 const struct cr_edge *edge);
 void cr_lock_hand_over(struct cr_lock *lock);
+
+/* If it is free and nobody waits. */
+static inline bool
+cr_lock_try(struct cr_lock *lock, const struct coir_task *self)
+{
+    uintptr_t none = 0;
+    return cr_cas_acq(&lock->word, &none, cr_load_rlx(&self->id) << CR_LOCK_SHIFT); /* pairs with give */
+}
 
 /* 0, -EAGAIN, -ETIMEDOUT, -ECANCELED, -EPIPE (closed), -EDEADLK (held by the caller). */
 static inline int
 cr_lock_take(struct cr_lock *lock, struct coir_task *self, coir_time deadline, enum cr_lock_manner manner)
 {
-    uintptr_t none = 0;
-    if (cr_likely(cr_cas_acq(&lock->word, &none, cr_load_rlx(&self->id) << CR_LOCK_SHIFT))) /* pairs with give */
-        return 0;
-    return cr_lock_wait(lock, self, deadline, manner);
+    return cr_likely(cr_lock_try(lock, self)) ? 0 : cr_lock_wait(lock, self, deadline, manner, NULL);
 }
 
 static inline bool
@@ -48,6 +54,10 @@ static inline bool
 cr_lock_try_give(struct cr_lock *lock, struct coir_task *self)
 {
     uintptr_t mine = cr_load_rlx(&self->id) << CR_LOCK_SHIFT;
+    if (CR_MUTANT(GIVE_BY_STORE) && cr_load_acq(&lock->word) == mine) {
+        cr_store_rel(&lock->word, 0);
+        return true;
+    }
     if (cr_likely(cr_cas_rel(&lock->word, &mine, 0))) /* pairs with take; after this the lock is not touched */
         return true;
     if (!cr_lock_is_mine(lock, self))

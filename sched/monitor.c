@@ -1,16 +1,20 @@
 /* sched/monitor.c: one thread that watches the workers of a runtime while any of them is busy.
  *
- * Each tick (2 ms) it marks busy workers overdue: they look at their inbox, timers and backend before the next fiber, also
- * if turns are long. A newborn that lies in a busy worker's ring while another worker sleeps is shown to that one (coir_go
- * does so at once only if there are several). A fiber that keeps its worker for half a second is named in the log, once. After a second without
- * a busy worker the monitor sleeps for good; the next worker that wakes up wakes it. So an idle program has no context
- * switches at all. */
+ * Each tick it marks busy workers overdue: they look at their inbox, timers and backend before the next fiber. By
+ * themselves they do that every 64 turns, so it matters only where turns are long: a tick is 1 ms while a worker's turns
+ * are so long that it would not look each millisecond, else 5 ms, because a tick that shares the worker's processor costs
+ * it some microseconds. A newborn that lies in a busy worker's ring while another worker sleeps is shown to that one
+ * (coir_go does so at once only if there are several). A fiber that keeps its worker for half a second is named in the
+ * log, once. After a second without a busy worker the monitor sleeps for good; the next worker that wakes up wakes it. So
+ * an idle program has no context switches at all. */
 #include "base/memory.h"
 #include "sched/runtime.h"
 
 #include <string.h>
 
-enum { TICK = 2000000, STALL_TICKS = 250 }; /* ns; ticks within one fiber */
+enum { LONG_TICK = 5000000, SHORT_TICK = 1000000 }; /* ns */
+enum { LOOK = 64 };                                 /* turns between two looks of a worker, as in worker.c */
+enum { STALL = 500000000 };                         /* ns within one fiber */
 
 enum { MONITOR_AWAKE, MONITOR_ASLEEP, MONITOR_STOP };
 
@@ -18,9 +22,10 @@ struct cr_monitor {
     struct cr_thread *thread;
     struct coir_runtime *runtime;
     CR_ATOMIC(uint32_t) state; /* a futex */
+    coir_time last;            /* tick */
     struct {
         uint64_t slices; /* at the last tick */
-        uint32_t ticks;  /* since they moved */
+        coir_time still; /* ns since they moved */
     } seen[CR_WORKERS];
 };
 
@@ -35,26 +40,40 @@ report_stall(const struct cr_worker *worker)
              (unsigned long long)coir_task_id(task), worker->index);
 }
 
-/* Whether a worker is busy. */
+/* One worker that is busy: whether its turns are so long that it would not look around each millisecond. */
 static bool
-tick(struct cr_monitor *monitor)
+watch_worker(struct cr_monitor *monitor, unsigned index, coir_time elapsed)
+{
+    struct cr_worker *worker = &monitor->runtime->workers[index];
+    uint64_t slices = cr_load_rlx(&worker->slices), turns = slices - monitor->seen[index].slices;
+    coir_time still = turns ? 0 : monitor->seen[index].still + elapsed;
+    cr_store_rlx(&worker->overdue, 1);
+    if (still >= STALL && monitor->seen[index].still < STALL)
+        report_stall(worker);
+    monitor->seen[index].slices = slices;
+    monitor->seen[index].still = still;
+    return turns && turns < (uint64_t)(LOOK * elapsed / COIR_MS);
+}
+
+/* Whether a worker is busy; *period: until the next tick. */
+static bool
+tick(struct cr_monitor *monitor, coir_time now, coir_time *period)
 {
     struct coir_runtime *runtime = monitor->runtime;
     uint64_t idle = cr_load_acq(&runtime->idle);
+    /* Not more than a tick: a process that was stopped meanwhile has not been kept busy. */
+    coir_time elapsed = now - monitor->last < LONG_TICK ? now - monitor->last : LONG_TICK;
     bool busy = false;
+    *period = LONG_TICK;
+    monitor->last = now;
     for (unsigned i = 0; i < runtime->count; i++) {
-        struct cr_worker *worker = &runtime->workers[i];
-        uint64_t slices = cr_load_rlx(&worker->slices);
         if (idle >> i & 1) {
-            monitor->seen[i].ticks = 0;
+            monitor->seen[i].still = 0;
             continue;
         }
         busy = true;
-        cr_store_rlx(&worker->overdue, 1);
-        monitor->seen[i].ticks = slices == monitor->seen[i].slices ? monitor->seen[i].ticks + 1 : 0;
-        monitor->seen[i].slices = slices;
-        if (monitor->seen[i].ticks == STALL_TICKS)
-            report_stall(worker);
+        if (watch_worker(monitor, i, elapsed))
+            *period = SHORT_TICK;
     }
     if (busy && idle && cr_newborns_anywhere(runtime))
         cr_nudge(runtime);
@@ -65,14 +84,14 @@ static void
 watch(void *arg)
 {
     struct cr_monitor *monitor = arg;
-    coir_time now = cr_now(), busy = now; /* when a worker was last seen at work */
+    coir_time now = cr_now(), busy = now, period; /* busy: when a worker was last seen at work */
     uint32_t awake;
     cr_here.serving = monitor->runtime; /* it logs */
     for (; cr_load_acq(&monitor->state) != MONITOR_STOP; now = cr_now()) {
-        if (tick(monitor))
+        if (tick(monitor, now, &period))
             busy = now;
         if (now - busy < COIR_SECOND) {
-            (void)cr_world.futex_wait(&monitor->state, MONITOR_AWAKE, now + TICK);
+            (void)cr_world.futex_wait(&monitor->state, MONITOR_AWAKE, now + period);
             continue;
         }
         awake = MONITOR_AWAKE;

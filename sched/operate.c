@@ -48,6 +48,22 @@ by_kernel(struct cr_pending *pending, int result)
     return result;
 }
 
+/* What start answers when the backend cannot wait for this descriptor. */
+static int
+not_by_backend(struct cr_worker *worker, struct cr_op *op, int answer)
+{
+    static const char *const calls[CR_OP_KINDS] = {
+        [CR_OP_RECEIVE] = "read", [CR_OP_SEND] = "write",    [CR_OP_READ] = "read",
+        [CR_OP_WRITE] = "write",  [CR_OP_ACCEPT] = "accept", [CR_OP_CONNECT] = "dial",
+    };
+    if (answer == CR_BLOCKS)
+        return cr_offload(block, op);
+    return cr_fail(-ERANGE,
+                   "%s: the %s backend cannot wait for descriptor %d, only for numbers below %d; another backend can "
+                   "(COIR_BACKEND=epoll)",
+                   calls[op->kind], worker->backend->name, op->fd, worker->backend->numbers);
+}
+
 static int
 operate_fiber(struct cr_pending *pending, const struct cr_lock *side, coir_time deadline)
 {
@@ -56,8 +72,8 @@ operate_fiber(struct cr_pending *pending, const struct cr_lock *side, coir_time 
     pending->op.try_only = deadline == COIR_NOW;
     for (;;) {
         int result = worker->backend->start(worker->backend_self, &pending->op);
-        if (result == CR_BLOCKS)
-            return cr_offload(block, &pending->op);
+        if (cr_unlikely(result == CR_BLOCKS || result == CR_BEYOND))
+            return not_by_backend(worker, &pending->op, result);
         if (result != CR_PENDING)
             return result == -EAGAIN && pending->why ? pending->why : by_kernel(pending, result);
         cr_wait_begin(&pending->wait, cr_here.task);
@@ -66,8 +82,11 @@ operate_fiber(struct cr_pending *pending, const struct cr_lock *side, coir_time 
         pending->wait.closed_bit = CR_LOCK_CLOSED;
         (void)cr_park(&pending->wait, deadline);
         result = pending->op.result;
-        if (pending->why == -EPIPE)
+        if (pending->why == -EPIPE) {
+            if (pending->op.kind == CR_OP_ACCEPT && result >= 0)
+                (void)cr_world.close(result); /* the kernel was faster, and nobody wants it any more */
             return -EPIPE;
+        }
         if (result != CR_AGAIN && result != -ECANCELED)
             return by_kernel(pending, result);
         pending->op.try_only = pending->why != 0; /* once more: what has arrived is not left behind */
@@ -108,15 +127,18 @@ static int
 operate_thread(struct cr_pending *pending, const struct cr_lock *side, coir_time deadline)
 {
     struct coir_task *self = cr_task_self();
+    pending->op.try_only = deadline == COIR_NOW;
     for (;;) {
         int result = cr_operation_try(&pending->op);
-        if (result != -EAGAIN || deadline == COIR_NOW)
+        if ((result != -EAGAIN && result != CR_AGAIN) || deadline == COIR_NOW)
             return by_kernel(pending, result);
         result = wait_as_thread(pending, side, self, deadline);
         if (result == -EPIPE)
             return result;
         if (result) {
-            int late = cr_operation_try(&pending->op);
+            int late;
+            pending->op.try_only = true;
+            late = cr_operation_try(&pending->op);
             return late == -EAGAIN ? result : by_kernel(pending, late);
         }
     }

@@ -16,7 +16,7 @@ cr_unpark(struct coir_task *task)
         return;
     }
     if (worker) {
-        task->ready.kind = CR_NOTE_READY;
+        CR_SHARED_WRITE(task->ready.kind) = CR_NOTE_READY;
         cr_worker_post(worker, &task->ready);
         return;
     }
@@ -52,7 +52,8 @@ park_thread(struct cr_wait *wait, coir_time deadline)
 {
     struct coir_task *task = wait->task;
     int why;
-    cr_fence_sc(); /* our WAITING against the flags of cancel and abort: whoever is later sees the other */
+    if (!CR_MUTANT(NO_THREAD_FENCE))
+        cr_fence_sc(); /* our WAITING against the flags of cancel and abort: whoever is later sees the other */
     why = cr_wait_reason(wait);
     if (why && cr_wait_claim(wait, why))
         return;
@@ -62,7 +63,7 @@ park_thread(struct cr_wait *wait, coir_time deadline)
             cr_store_rlx(&task->futex, CR_AWAKE); /* nobody but a winner writes here */
             return;
         }
-        while (cr_load_acq(&task->futex) != CR_NOTIFIED)
+        while (cr_load_acq(&task->futex) != CR_NOTIFIED && !CR_MUTANT(EARLY_RETURN))
             (void)cr_world.futex_wait(&task->futex, CR_ASLEEP, COIR_NEVER);
     }
     cr_store_rlx(&task->futex, CR_AWAKE);
@@ -99,7 +100,7 @@ cr_park_carefully(struct cr_wait *wait, coir_time deadline)
         park_thread(wait, deadline);
     }
     cr_wait_over(wait);
-    return task->result;
+    return CR_SHARED_READ(task->result);
 }
 
 void
@@ -114,19 +115,28 @@ cr_wait_abandon(struct cr_wait *wait)
     cr_wait_over(wait);
 }
 
+void
+cr_wait_unpinned(struct coir_task *task)
+{
+    for (uint32_t round = 0; cr_load_acq(&task->claim) & CR_CLAIM_PINS; round++)
+        cr_guard_spin(round); /* a few instructions of somebody else's */
+}
+
 /* A plain thread cannot be reached through an inbox: its wait is claimed where it is, by its present epoch. That it does
  * not leave that wait meanwhile is decided by the swap. */
 static void
 poke_thread(struct coir_task *task, int why)
 {
-    uint64_t old = cr_load_acq(&task->claim);
+    uint64_t old = cr_load_sc(&task->claim) /* behind the reason: against the fence in park_thread */,
+             epoch = old >> CR_CLAIM_SHIFT;
     if ((old & CR_CLAIM_STATE) != CR_WAITING)
         return; /* it looks itself before it sleeps */
     if (why == -ECANCELED && cr_load_acq(&task->shield))
         return;
-    if (!cr_cas_ar(&task->claim, &old, (old & ~(uint64_t)CR_CLAIM_STATE) | CR_CLAIMED))
-        return;
-    task->result = why;
+    while (!cr_cas_ar(&task->claim, &old, old ^ CR_WAITING ^ CR_CLAIMED))
+        if ((old & CR_CLAIM_STATE) != CR_WAITING || old >> CR_CLAIM_SHIFT != epoch)
+            return;
+    CR_SHARED_WRITE(task->result) = why;
     cr_unpark(task);
 }
 
@@ -138,7 +148,7 @@ cr_task_poke(struct coir_task *task, int why)
         poke_thread(task, why);
         return;
     }
-    worker = cr_load_acq(&task->worker);
+    worker = cr_load_sc(&task->worker); /* behind the reason: against cr_task_bind */
     if (!worker)
         return; /* a newborn: it sees the reason when it runs (swap against swap) */
     cr_task_note(task, worker);
@@ -154,7 +164,7 @@ cr_task_note(struct coir_task *task, struct cr_worker *worker)
         (void)cr_task_unnote(task);
         return;
     }
-    task->look.kind = CR_NOTE_LOOK;
+    CR_SHARED_WRITE(task->look.kind) = CR_NOTE_LOOK;
     cr_worker_post(worker, &task->look);
 }
 
@@ -180,16 +190,24 @@ cr_guard_spin(uint32_t round)
         cr_relax();
 }
 
+void
+cr_wait_withdraw(struct cr_wait *wait, CR_ATOMIC(uintptr_t) * word, uintptr_t *first, uintptr_t mark)
+{
+    uintptr_t state = cr_guard_take(word);
+    cr_waiters_remove(first, wait);
+    cr_guard_release(word, *first ? state : state & ~mark);
+}
+
 struct coir_task *
 cr_waiters_claim(uintptr_t *first, int result)
 {
     struct cr_wait *wait;
     while ((wait = cr_waiters_first(first))) {
-        struct coir_task *task = wait->task;
+        struct coir_task *task = CR_SHARED_READ(wait->task);
         /* A loser is taken off, too: it is on its way out and would do so itself. It must still find the guard. */
         bool won = cr_wait_claim(wait, result);
         cr_waiters_remove(first, wait);
-        if (won)
+        if (won || CR_MUTANT(LOSER_TAKES_ALL))
             return task;
     }
     return NULL;

@@ -1,6 +1,6 @@
 /* sched/park.h: the one place where tasks sleep, and the one where they are woken.
  *
- * A primitive that has to make its caller wait:
+ * A primitive that has to make its caller wait does so by cr_wait_in, which is:
  *
  *     under its guard, after it has seen that the caller must wait:
  *         cr_wait_begin(&wait, task);  put &wait.link on its list;  release the guard
@@ -18,6 +18,7 @@
 #ifndef CR_PARK_H
 #define CR_PARK_H
 
+#include "base/mutant.h"
 #include "base/time.h"
 #include "sched/task.h"
 
@@ -31,6 +32,8 @@ struct cr_wait {
     const CR_ATOMIC(uintptr_t) *
         closed; /* a word that says so by the bit closed_bit: the wait ends with -EPIPE; or NULL */
     uintptr_t closed_bit;
+    const struct cr_edge
+        *edge;              /* what it waits for, if another task has that (graph.h); NULL. Read by who has pinned us */
     CR_ATOMIC(bool) linked; /* set and cleared under the guard; clearing is the last that a waker does to a wait */
 } __attribute__((aligned(16)));
 
@@ -51,17 +54,27 @@ cr_may_wait(coir_time deadline)
     return deadline == COIR_NOW ? -EAGAIN : 0;
 }
 
+struct cr_edge;
+
+/* edge: of graph.h, or NULL; read by others from here on. */
+static inline void
+cr_wait_begin_for(struct cr_wait *wait, struct coir_task *task, const struct cr_edge *edge)
+{
+    uint64_t epoch = (cr_load_rlx(&task->claim) >> CR_CLAIM_SHIFT) + !CR_MUTANT(NO_EPOCH);
+    CR_SHARED_WRITE(wait->task) = task;
+    CR_SHARED_WRITE(wait->epoch) = epoch;
+    wait->interrupt = NULL;
+    wait->closed = NULL;
+    CR_SHARED_WRITE(wait->edge) = edge;
+    cr_store_rlx(&wait->linked, false);
+    CR_SHARED_WRITE(task->wait) = wait;
+    cr_store_rel(&task->claim, epoch << CR_CLAIM_SHIFT | CR_WAITING); /* pairs with cr_wait_claim, and pin in graph.c */
+}
+
 static inline void
 cr_wait_begin(struct cr_wait *wait, struct coir_task *task)
 {
-    uint64_t epoch = (cr_load_rlx(&task->claim) >> CR_CLAIM_SHIFT) + 1;
-    wait->task = task;
-    wait->epoch = epoch;
-    wait->interrupt = NULL;
-    wait->closed = NULL;
-    cr_store_rlx(&wait->linked, false);
-    task->wait = wait;
-    cr_store_rel(&task->claim, epoch << CR_CLAIM_SHIFT | CR_WAITING); /* pairs with the swap in cr_wait_claim */
+    cr_wait_begin_for(wait, task, NULL);
 }
 
 /* Whether the caller is the one who ends this wait. wait is alive: found on its list under the guard, or the caller is the
@@ -69,11 +82,15 @@ cr_wait_begin(struct cr_wait *wait, struct coir_task *task)
 static inline bool
 cr_wait_claim(struct cr_wait *wait, int result)
 {
-    struct coir_task *task = wait->task;
-    uint64_t old = wait->epoch << CR_CLAIM_SHIFT | CR_WAITING;
-    if (!cr_cas_ar(&task->claim, &old, wait->epoch << CR_CLAIM_SHIFT | CR_CLAIMED))
-        return false;
-    task->result = result;
+    struct coir_task *task = CR_SHARED_READ(wait->task);
+    uint64_t waiting = CR_SHARED_READ(wait->epoch) << CR_CLAIM_SHIFT | CR_WAITING, old = waiting;
+    if (CR_MUTANT(CLAIM_BY_STORE) && cr_load_acq(&task->claim) == old)
+        cr_store_rel(&task->claim, old ^ CR_WAITING ^ CR_CLAIMED);
+    else
+        while (cr_unlikely(!cr_cas_ar(&task->claim, &old, old ^ CR_WAITING ^ CR_CLAIMED)))
+            if ((old & ~(uint64_t)CR_CLAIM_PINS) != waiting) /* else somebody has just pinned it, or let it go */
+                return false;
+    CR_SHARED_WRITE(task->result) = result;
     return true;
 }
 
@@ -86,10 +103,15 @@ cr_wait_is_linked(const struct cr_wait *wait)
 /* Makes a claimed task ready. Only by the winner, after the guard was released. */
 void cr_unpark(struct coir_task *task);
 
+/* Until nobody reads our wait any more. */
+void cr_wait_unpinned(struct coir_task *task);
+
 /* The task runs again. */
 static inline void
 cr_wait_over(struct cr_wait *wait)
 {
+    if (cr_unlikely(cr_load_acq(&wait->task->claim) & CR_CLAIM_PINS)) /* pairs with unpin in graph.c */
+        cr_wait_unpinned(wait->task);
     wait->task->wait = NULL;
     cr_store_rel(&wait->task->claim, wait->epoch << CR_CLAIM_SHIFT | CR_RUNNING);
 }
@@ -105,14 +127,15 @@ cr_park(struct cr_wait *wait, coir_time deadline)
 {
     struct cr_worker *worker = cr_here.worker;
     struct coir_task *task = wait->task;
-    if (cr_unlikely(!worker || wait->closed || cr_load_rlx(&task->canceled) || deadline < task->heap_key))
+    if (cr_unlikely(!worker || wait->closed || (cr_load_rlx(&task->canceled) && !CR_MUTANT(NO_LOOK_BEFORE_SLEEP)) ||
+                    deadline < task->heap_key))
         return cr_park_carefully(wait, deadline);
     task->deadline = deadline;
     cr_context_leave(&task->context, (struct cr_context *)worker); /* its first member is the loop */
     task = cr_here.task;
     task->deadline = COIR_NEVER;
     cr_wait_over(task->wait);
-    return task->result;
+    return CR_SHARED_READ(task->result);
 }
 
 /* After cr_wait_begin, before the wait is on any list: it need not be after all. */
@@ -165,7 +188,8 @@ cr_guard_release(CR_ATOMIC(uintptr_t) * word, uintptr_t state)
 static inline void
 cr_waiters_append(uintptr_t *first, struct cr_wait *wait)
 {
-    if (*first) {
+    (void)CR_SHARED_WRITE(wait->link);
+    if (CR_SHARED_WRITE(*first)) {
         cr_list_append((struct cr_list *)*first, &wait->link);
     } else {
         cr_list_init(&wait->link);
@@ -186,7 +210,8 @@ cr_waiters_remove(uintptr_t *first, struct cr_wait *wait)
 {
     if (!cr_load_rlx(&wait->linked))
         return;
-    if (*first == (uintptr_t)&wait->link)
+    (void)CR_SHARED_WRITE(wait->link);
+    if (CR_SHARED_WRITE(*first) == (uintptr_t)&wait->link)
         *first = wait->link.next == &wait->link ? 0 : (uintptr_t)wait->link.next;
     cr_list_remove(&wait->link);
     cr_store_rel(&wait->linked, false); /* pairs with cr_wait_is_linked */
@@ -195,7 +220,31 @@ cr_waiters_remove(uintptr_t *first, struct cr_wait *wait)
 static inline struct cr_wait *
 cr_waiters_first(const uintptr_t *first)
 {
-    return *first ? cr_container(*first, struct cr_wait, link) : NULL;
+    return CR_SHARED_READ(*first) ? cr_container(*first, struct cr_wait, link) : NULL;
+}
+
+/* After a time-out or cancel: takes the wait off the list, under the guard; when nobody is left there the word loses mark. */
+void cr_wait_withdraw(struct cr_wait *wait, CR_ATOMIC(uintptr_t) * word, uintptr_t *first, uintptr_t mark);
+
+/* Waits at the end of the list of an object whose guard the caller holds, and gives the guard back: state is what else is
+ * to be in the word. While somebody is on the list the word has the bits mark, too (0: the object has no use for that).
+ * What ended the wait, or why it may not wait at all. wait is the caller's because it may have more to it. */
+static inline __attribute__((always_inline)) int
+cr_wait_in(struct cr_wait *wait, struct coir_task *self, CR_ATOMIC(uintptr_t) * word, uintptr_t state, uintptr_t *first,
+           uintptr_t mark, coir_time deadline)
+{
+    int result = cr_may_wait(deadline);
+    if (result) {
+        cr_guard_release(word, state);
+        return result;
+    }
+    cr_wait_begin(wait, self);
+    cr_waiters_append(first, wait);
+    cr_guard_release(word, state | mark);
+    result = cr_park(wait, deadline);
+    if (cr_wait_is_linked(wait) && !CR_MUTANT(UNLINK_SKIPPED))
+        cr_wait_withdraw(wait, word, first, mark);
+    return result;
 }
 
 /* Takes waits off until one of them could be claimed with result: its task, to be unparked after the guard; NULL: none. */

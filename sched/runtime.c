@@ -12,6 +12,7 @@
  * and for the task it starts; or the swap fails; or the call finds the word closed and is refused. No worker comes to know
  * when a call ends, so while one is under way, which is never long, idle workers look again each millisecond. */
 #include "sched/runtime.h"
+#include "backend/chaos.h"
 #include "base/choose.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -119,6 +120,9 @@ from_environment(const char *name, int otherwise)
 static int
 resolve(struct coir_runtime_options *options)
 {
+    char why[CR_CHAOS_WHY];
+    if (cr_chaos_begin(why))
+        return cr_fail(-EINVAL, "%s", why);
     if (!options->workers) {
         int processors = cr_world.processors();
         options->workers = from_environment("COIR_WORKERS", processors < CR_WORKERS ? processors : CR_WORKERS);
@@ -130,8 +134,11 @@ resolve(struct coir_runtime_options *options)
         return cr_fail(-EINVAL, "%d workers: it must be 1 to 64, or 0 for one for each CPU", options->workers);
     if (!options->backend && cr_world.environment("COIR_BACKEND") && *cr_world.environment("COIR_BACKEND"))
         options->backend = cr_world.environment("COIR_BACKEND");
-    if (!cr_backend_find(options->backend))
-        return cr_fail(-EINVAL, "no backend '%s' here: there is %s", options->backend, cr_backend_names());
+    if (!cr_backend_choice(options->backend, 0)) {
+        char names[128];
+        cr_backend_names(names, sizeof names);
+        return cr_fail(-EINVAL, "no backend '%s' here: there is %s", options->backend, names);
+    }
     if (!options->stack_size)
         options->stack_size = STACK_SIZE;
     if (cr_stack_stride_ok(options->stack_size))
@@ -155,12 +162,50 @@ find_sink(coir_log_sink **sink, void **arg)
 }
 
 static int
+open_workers(struct coir_runtime *runtime, const struct cr_backend *backend)
+{
+    for (unsigned i = 0; i < runtime->count; i++) {
+        int error = cr_worker_init(&runtime->workers[i], runtime, i, backend);
+        if (error) {
+            while (i-- > 0)
+                cr_worker_fini(&runtime->workers[i]);
+            return error;
+        }
+    }
+    runtime->options.backend = backend->name;
+    return 0;
+}
+
+/* With the best backend that opens, if none was named. A lack of descriptors or of workers' slots would meet the next one
+ * as well. */
+static int
+open_workers_somehow(struct coir_runtime *runtime)
+{
+    const char *name = runtime->options.backend;
+    const struct cr_backend *backend;
+    char refused[256] = "";
+    size_t length = 0;
+    int error = -EINVAL;
+    for (size_t nth = 0; (backend = cr_backend_choice(name, nth)); nth++) {
+        error = open_workers(runtime, backend);
+        if (!error || error == -EMFILE || error == -ENFILE || error == -EAGAIN)
+            break;
+        if (length < sizeof refused)
+            length += (size_t)snprintf(refused + length, sizeof refused - length, "%s%s (%s)", nth ? ", " : "",
+                                       backend->name, coir_error_text(error));
+    }
+    if (!error && length)
+        cr_log_to(runtime->options.log, runtime->options.log_arg, COIR_LOG_INFO,
+                  "the backend is %s: refused here was %s", backend->name, refused);
+    return error;
+}
+
+static int
 make(const struct coir_runtime_options *wanted, struct coir_runtime **made)
 {
     struct coir_runtime_options options = wanted ? *wanted : (struct coir_runtime_options){0};
     struct coir_runtime *runtime;
     size_t size;
-    unsigned count = 0;
     int error = resolve(&options);
     *made = NULL;
     if (error)
@@ -173,15 +218,12 @@ make(const struct coir_runtime_options *wanted, struct coir_runtime **made)
     snprintf(runtime->name, sizeof runtime->name, "%s", options.name ? options.name : "coir");
     runtime->options = options;
     runtime->options.name = runtime->name;
-    runtime->options.backend = cr_backend_find(options.backend)->name;
     runtime->count = (unsigned)options.workers;
     runtime->processors = cr_world.processors();
     cr_log_find_sink = find_sink;
-    for (; count < runtime->count; count++) {
-        error = cr_worker_init(&runtime->workers[count], runtime, count);
-        if (error)
-            goto fail_workers;
-    }
+    error = open_workers_somehow(runtime);
+    if (error)
+        goto fail_free;
     if (!options.no_overflow_report)
         (void)cr_world.fault_handler(cr_overflow_report);
     error = cr_monitor_start(runtime);
@@ -191,8 +233,9 @@ make(const struct coir_runtime_options *wanted, struct coir_runtime **made)
     return 0;
 
 fail_workers:
-    while (count-- > 0)
-        cr_worker_fini(&runtime->workers[count]);
+    for (unsigned i = 0; i < runtime->count; i++)
+        cr_worker_fini(&runtime->workers[i]);
+fail_free:
     cr_free(runtime);
     return error;
 }

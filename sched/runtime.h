@@ -51,7 +51,7 @@ int cr_go(struct coir_runtime *runtime, coir_function *function, void *arg, cons
           struct coir_task **task);
 
 /* sched/finish.c */
-int cr_join(struct coir_task *task, int *result, coir_time deadline);
+int cr_join(struct coir_task *task, int *result, coir_time deadline, const void *where); /* the caller's caller */
 void cr_release(struct coir_task *task); /* one's handle; the block goes when it has ended, too */
 
 /* sched/overflow.c: in the handler of a fault at this address: says whose guard it is, if it is one. */

@@ -91,7 +91,9 @@ cr_nudge(struct coir_runtime *runtime)
         return;
     }
     worker = &runtime->workers[__builtin_ctzll(idle)];
-    if (!cr_swap_ar(&worker->nudged, 1))
+    if (CR_MUTANT(BARE_NUDGE))
+        worker->backend->wake(worker->backend_self);
+    else if (!cr_swap_ar(&worker->nudged, 1))
         cr_worker_post(worker, &worker->nudge);
 }
 
@@ -153,7 +155,7 @@ dispatch(struct coir_runtime *runtime, struct coir_task *task)
     struct cr_worker *worker = less_loaded(runtime);
     (void)cr_add_rlx(&worker->load, 1);
     cr_store_rlx(&task->flags, task->flags | CR_TASK_PLACED);
-    task->ready.kind = CR_NOTE_NEWBORN;
+    CR_SHARED_WRITE(task->ready.kind) = CR_NOTE_NEWBORN;
     cr_worker_post(worker, &task->ready);
 }
 
@@ -185,7 +187,7 @@ cr_go(struct coir_runtime *runtime, coir_function *function, void *arg, const st
     error = -ENOMEM;
     if (!task)
         goto fail_count;
-    task->function = function;
+    CR_SHARED_WRITE(task->function) = function;
     task->arg = arg;
     task->runtime = runtime;
     cr_store_rlx(&task->life, handle ? 0 : CR_RELEASED);
@@ -204,7 +206,8 @@ cr_go(struct coir_runtime *runtime, coir_function *function, void *arg, const st
     /* A lone newborn is most often run by this worker at once, when its parent waits for it: waking another worker for it
      * costs more than it runs (250 ns against 110). If the parent goes on computing instead, the monitor sees to it. */
     if (runtime->count > 1 && cr_ring_count(&worker->newborns) > 1) {
-        cr_fence_sc(); /* the newborn, then the idle bits: against sleep_until_something */
+        if (!CR_MUTANT(NO_SPAWN_FENCE))
+            cr_fence_sc(); /* the newborn, then the idle bits: against sleep_until_something */
         if (cr_load_rlx(&runtime->idle) && !cr_load_rlx(&runtime->searching))
             cr_nudge(runtime);
     }

@@ -43,6 +43,20 @@ static struct slab *giving;
 
 _Thread_local struct cr_here cr_here;
 
+static void
+depot_lock(void)
+{
+    cr_tell_held(&lock);
+    pthread_mutex_lock(&lock);
+}
+
+static void
+depot_unlock(void)
+{
+    pthread_mutex_unlock(&lock);
+    cr_tell_let(&lock);
+}
+
 static struct coir_task *
 link_of(struct coir_task *task)
 {
@@ -109,7 +123,7 @@ take_from(struct slab *slab)
 static void
 refill(struct cr_task_cache *cache, uint32_t count)
 {
-    pthread_mutex_lock(&lock);
+    depot_lock();
     while (cache->count < count && (giving || add_slab())) {
         struct slab *slab = giving;
         struct coir_task *task;
@@ -123,7 +137,7 @@ refill(struct cr_task_cache *cache, uint32_t count)
             slab->listed = false;
         }
     }
-    pthread_mutex_unlock(&lock);
+    depot_unlock();
 }
 
 /* Every block of the slab is in the depot: its pages go back. */
@@ -159,14 +173,14 @@ cr_task_cache_trim(struct cr_task_cache *cache, uint32_t keep)
 {
     if (cache->count <= keep)
         return;
-    pthread_mutex_lock(&lock);
+    depot_lock();
     while (cache->count > keep) {
         struct coir_task *task = cache->free;
         cache->free = link_of(task);
         cache->count--;
         give_back(task);
     }
-    pthread_mutex_unlock(&lock);
+    depot_unlock();
 }
 
 struct coir_task *
@@ -190,7 +204,7 @@ cr_task_new(struct cr_task_cache *cache)
     cr_store_rlx(&task->futex, CR_AWAKE);
     cr_store_rlx(&task->canceled, 0);
     cr_store_rlx(&task->shield, 0);
-    task->result = 0;
+    CR_SHARED_WRITE(task->result) = 0;
     cr_store_rlx(&task->flags, 0);
     task->wait = NULL;
     task->on_end = NULL;
@@ -214,9 +228,9 @@ cr_task_free(struct cr_task_cache *cache, struct coir_task *task)
     cr_store_rlx(&task->id, 0);
     task->heap_key = (coir_time)((id + (UINT64_C(1) << CR_SLOT_BITS)) & ((UINT64_C(1) << CR_ID_BITS) - 1));
     if (!cache) {
-        pthread_mutex_lock(&lock);
+        depot_lock();
         give_back(task);
-        pthread_mutex_unlock(&lock);
+        depot_unlock();
         return;
     }
     task->scope = cache->free;

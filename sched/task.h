@@ -32,8 +32,10 @@ struct cr_wait;
 struct cr_locals;
 struct coir_runtime;
 
-enum { CR_RUNNING, CR_WAITING, CR_CLAIMED };      /* states of the claim word */
-enum { CR_CLAIM_STATE = 3, CR_CLAIM_SHIFT = 16 }; /* epoch:48, 14 bits kept for walkers, state:2 */
+enum { CR_RUNNING, CR_WAITING, CR_CLAIMED }; /* states of the claim word */
+/* epoch:48, pins:14, state:2. A pin is a walker's (graph.h): it changes only while the task waits or has been claimed, and
+ * keeps it from leaving that wait. */
+enum { CR_CLAIM_STATE = 3, CR_CLAIM_PIN = 4, CR_CLAIM_PINS = 0xfffc, CR_CLAIM_SHIFT = 16 };
 enum { CR_ENDED = 1, CR_RELEASED = 2, CR_NOTED = 4, CR_TELLING = 8, CR_LIFE_FLAGS = 15 };
 /* task->flags; IN_FLIGHT: it does not run, and its in_flight holds what it has thrown. */
 enum { CR_TASK_THREAD = 1, CR_TASK_DAEMON = 2, CR_TASK_OVER = 4, CR_TASK_PLACED = 8, CR_TASK_IN_FLIGHT = 16 };

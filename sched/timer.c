@@ -106,7 +106,7 @@ top_is_due(struct cr_timers *timers, coir_time now)
     struct coir_task *task = timers->heap[0].task;
     if (task->deadline == task->heap_key)
         return task->heap_key <= now;
-    if (task->deadline == COIR_NEVER) {
+    if (task->deadline == COIR_NEVER || CR_MUTANT(TIMER_NOT_REKEYED)) {
         drop(timers, task);
     } else {
         task->heap_key = task->deadline;

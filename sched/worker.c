@@ -13,6 +13,8 @@
 #include "sched/operate.h"
 #include "sched/runtime.h"
 
+#include <string.h>
+
 enum {
     TURNS = 64,         /* between two looks */
     NEWBORN_FIRST = 16, /* turns */
@@ -91,8 +93,8 @@ drain(struct cr_worker *worker)
 {
     struct cr_note *note = cr_inbox_drain(&worker->inbox);
     while (note) {
-        struct cr_note *following = note->next;
-        note_handlers[note->kind](worker, note);
+        struct cr_note *following = CR_SHARED_READ(note->next);
+        note_handlers[CR_SHARED_READ(note->kind)](worker, note);
         note = following;
     }
 }
@@ -112,6 +114,7 @@ deliver(struct cr_worker *worker, struct cr_list *done)
     while (!cr_list_is_empty(done)) {
         struct cr_op *op = cr_container(done->next, struct cr_op, link);
         cr_list_remove(&op->link);
+        worker->handed_back++;
         cr_operation_done(worker, op);
     }
 }
@@ -183,11 +186,12 @@ sleep_until_something(struct cr_worker *worker)
     if (spin_for_note(worker))
         return;
     (void)cr_or_sc(&runtime->idle, bit); /* against the fence in cr_go: newborn pushed, or idle bit seen */
-    if (worker->searching) {
+    if (worker->searching && !CR_MUTANT(SEARCHING_KEPT)) {
         worker->searching = false;
         cr_store_rel(&runtime->searching, 0);
     }
-    if (!cr_newborns_anywhere(runtime) && !cr_runtime_check(runtime, &again) && cr_inbox_doze(&worker->inbox)) {
+    if ((CR_MUTANT(RINGS_NOT_READ_AGAIN) || !cr_newborns_anywhere(runtime)) && !cr_runtime_check(runtime, &again) &&
+        cr_inbox_doze(&worker->inbox)) {
         give_memory_back(worker);
         until = cr_timers_next(&worker->timers);
         if (worker->stacks.trim_at < until)
@@ -212,7 +216,7 @@ pop_ready(struct cr_worker *worker)
     struct cr_note *note = worker->ready;
     if (!note)
         return NULL;
-    worker->ready = note->next;
+    worker->ready = CR_SHARED_READ(note->next);
     if (!worker->ready)
         worker->ready_end = &worker->ready;
     return cr_container(note, struct coir_task, ready);
@@ -406,15 +410,16 @@ cr_worker_run(struct cr_worker *worker)
 }
 
 int
-cr_worker_init(struct cr_worker *worker, struct coir_runtime *runtime, unsigned index)
+cr_worker_init(struct cr_worker *worker, struct coir_runtime *runtime, unsigned index, const struct cr_backend *backend)
 {
     int slot, error;
+    memset(worker, 0, sizeof *worker); /* it may have been tried with another backend */
     worker->runtime = runtime;
     worker->index = index;
     worker->ready_end = &worker->ready;
     worker->nudge.kind = CR_NOTE_NUDGE;
     worker->stop.kind = CR_NOTE_STOP;
-    worker->backend = cr_backend_find(runtime->options.backend);
+    worker->backend = backend;
     cr_stacks_init(&worker->stacks, runtime->options.stack_size);
     /* The slot first, as the backend wants to know it; the backend is told to the slot when it is there. */
     slot = cr_descriptor_join(worker->backend);
@@ -434,6 +439,7 @@ void
 cr_worker_fini(struct cr_worker *worker)
 {
     worker->backend->close(worker->backend_self);
+    cr_backend_count(worker->backend, worker->handed_back);
     cr_descriptor_leave(worker->slot);
     cr_timers_fini(&worker->timers);
     cr_stacks_fini(&worker->stacks);

@@ -33,6 +33,7 @@ struct cr_worker {
     struct coir_task *overflow, *overflow_last; /* newborns that did not fit the ring, through ready.next */
     const struct cr_backend *backend;
     void *backend_self;
+    uint64_t handed_back; /* operations, by the backend */
     struct coir_runtime *runtime;
     struct cr_thread *thread; /* NULL: the caller of coir_run */
     unsigned index, slot;
@@ -54,7 +55,8 @@ struct cr_worker {
     struct cr_ring newborns __attribute__((aligned(64)));
 };
 
-int cr_worker_init(struct cr_worker *worker, struct coir_runtime *runtime, unsigned index);
+int cr_worker_init(struct cr_worker *worker, struct coir_runtime *runtime, unsigned index,
+                   const struct cr_backend *backend);
 void cr_worker_fini(struct cr_worker *worker);
 /* On the thread that is to be the worker: runs until the runtime is done. */
 void cr_worker_run(struct cr_worker *worker);
@@ -70,7 +72,7 @@ void cr_worker_post(struct cr_worker *worker, struct cr_note *note);
 static inline void
 cr_worker_ready(struct cr_worker *worker, struct coir_task *task)
 {
-    task->ready.next = NULL;
+    CR_SHARED_WRITE(task->ready.next) = NULL;
     *worker->ready_end = &task->ready;
     worker->ready_end = &task->ready.next;
 }

@@ -12,9 +12,10 @@
 enum { CR_SIM_TEXT = 2200 };
 
 struct cr_sim_scenario {
-    const char *name;                         /* one word: COIR_SIM_SCENARIO names it */
-    void (*play)(void *arg);                  /* the first thread */
-    void (*before)(uint64_t seed, void *arg); /* on the real thread, before each run; NULL: nothing */
+    const char *name;        /* one word: COIR_SIM_SCENARIO names it */
+    void (*play)(void *arg); /* the first thread */
+    /* On the real thread, before each run and after the last: a new state, what the last run left freed. NULL: none. */
+    void (*before)(uint64_t seed, void *arg);
     /* What must hold when all threads have ended: NULL, or a sentence about what does not. */
     const char *(*after)(void *arg);
     void *arg;
@@ -24,7 +25,7 @@ struct cr_sim_scenario {
 struct cr_sim_tally {
     uint64_t runs, failures, first_failure; /* the last only if there are any */
     uint64_t choices, hash;                 /* of all runs; the hash of their hashes in the order of the seeds */
-    coir_time virtual_time, real_time;
+    coir_time virtual_time, cpu_time;
     char text[CR_SIM_TEXT]; /* about the first failure */
 };
 

@@ -96,12 +96,30 @@ end(enum cr_sim_end how)
     world.over = true;
 }
 
+static size_t
+stack_size(void)
+{
+    static size_t size;
+    if (!size)
+        size = STACK - cr_world.page_size();
+    return size;
+}
+
+/* Where the calling thread is to go on: in a fiber it carries, or on its own stack. (A worker's loop runs there, with a
+ * task that it has just left, or is about to enter.) */
+static struct cr_context *
+place_of(struct cr_sim_thread *self)
+{
+    const char *frame = __builtin_frame_address(0), *bottom = self->stack;
+    bool on_own_stack = frame >= bottom && frame < bottom + stack_size();
+    return on_own_stack || !cr_here.task ? &self->context : &cr_here.task->context;
+}
+
 /* Back to the loop for good. */
 static __attribute__((noreturn)) void
 abandon(void)
 {
-    struct cr_sim_thread *self = world.current;
-    cr_context_leave(cr_here.worker && cr_here.task ? &cr_here.task->context : &self->context, &world.loop);
+    cr_context_leave(place_of(world.current), &world.loop);
     __builtin_unreachable();
 }
 
@@ -155,12 +173,6 @@ stack_put(void *stack)
 {
     memcpy(stack, &free_stacks, sizeof free_stacks);
     free_stacks = stack;
-}
-
-static size_t
-stack_size(void)
-{
-    return STACK - cr_world.page_size();
 }
 
 void
@@ -322,7 +334,7 @@ leave(void)
 {
     struct cr_sim_thread *self = world.current;
     self->here = cr_here;
-    self->at = cr_here.worker && cr_here.task ? &cr_here.task->context : &self->context;
+    self->at = place_of(self);
     cr_context_leave(self->at, &world.loop);
 }
 
@@ -509,8 +521,8 @@ struct cr_sim_outcome
 cr_sim_run(const struct cr_sim_options *options, void (*first)(void *arg), void *arg)
 {
     struct cr_here before = cr_here;
-    void *bottom = NULL;
-    size_t size = 0;
+    static _Thread_local void *bottom; /* asked for once: libc reads /proc/self/maps for it */
+    static _Thread_local size_t size;
     cr_always(!world.running);
     memset(&world, 0, sizeof world);
     world.options = *options;
@@ -520,7 +532,8 @@ cr_sim_run(const struct cr_sim_options *options, void (*first)(void *arg), void 
     world.chance = (options->seed + 1) * UINT64_C(0x9e3779b97f4a7c15) | 1;
     world.now = CR_CLOCK_START + COIR_SECOND; /* so that there are moments before the beginning */
     cr_list_init(&world.waiting);
-    (void)cr_world.thread_bounds(&bottom, &size);
+    if (!bottom)
+        (void)cr_world.thread_bounds(&bottom, &size);
     cr_context_init_loop(&world.loop, bottom, size);
     cr_sim_world_enter();
     cr_choose_install(cr_sim_chance);

@@ -34,8 +34,11 @@ coir_event_set(struct coir_event *event)
         cr_guard_release(word_of(event), SET);
         return;
     }
+    if (CR_MUTANT(CLAIM_OUTSIDE_GUARD))
+        cr_guard_release(word_of(event), SET);
     chain = cr_waiters_claim_all(&event->words[1], 0);
-    cr_guard_release(word_of(event), SET);
+    if (!CR_MUTANT(CLAIM_OUTSIDE_GUARD))
+        cr_guard_release(word_of(event), SET);
     cr_unpark_all(chain);
 }
 
@@ -64,19 +67,9 @@ coir_event_wait(struct coir_event *event, coir_time deadline)
     if (result || cr_load_acq(word_of(event)) & SET)
         return result;
     state = cr_guard_take(word_of(event));
-    result = state & SET ? 0 : cr_may_wait(deadline);
-    if (state & SET || result) {
+    if (state & SET) {
         cr_guard_release(word_of(event), state);
-        return result;
+        return 0;
     }
-    cr_wait_begin(&wait, self);
-    cr_waiters_append(&event->words[1], &wait);
-    cr_guard_release(word_of(event), WAITERS);
-    result = cr_park(&wait, deadline);
-    if (cr_wait_is_linked(&wait)) {
-        state = cr_guard_take(word_of(event));
-        cr_waiters_remove(&event->words[1], &wait);
-        cr_guard_release(word_of(event), event->words[1] ? WAITERS : state & SET);
-    }
-    return result;
+    return cr_wait_in(&wait, self, word_of(event), state, &event->words[1], WAITERS, deadline);
 }

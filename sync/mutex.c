@@ -1,7 +1,11 @@
 /* sync/mutex.c: sched/lock.h with misuse caught, and a recursive kind whose depth belongs to the owner. */
 #include <coir/mutex.h>
 
+#include "base/place.h"
+#include "sched/graph.h"
 #include "sched/lock.h"
+
+#include <stdio.h>
 
 static struct cr_lock *
 lock_of(struct coir_mutex *mutex)
@@ -10,9 +14,9 @@ lock_of(struct coir_mutex *mutex)
 }
 
 void
-coir_mutex_init(struct coir_mutex *mutex, enum coir_mutex_kind kind)
+coir_mutex_init(struct coir_mutex *mutex, enum coir_mutex_kind as)
 {
-    *mutex = (struct coir_mutex){{0, 0}, 0, kind, NULL};
+    *mutex = (struct coir_mutex){{0, 0}, 0, as, NULL, NULL};
 }
 
 void
@@ -22,22 +26,73 @@ coir_mutex_fini(struct coir_mutex *mutex)
         cr_misuse("coir_mutex_fini: the mutex is held or waited for");
 }
 
+/* ---- What others see of a wait for it ---- */
+
+static uint64_t
+owner_of(const void *object)
+{
+    const struct coir_mutex *mutex = object;
+    return cr_load_acq((const uintptr_t *)&mutex->words[0]) >> CR_LOCK_SHIFT;
+}
+
+static const char *
+made_at(const struct coir_mutex *mutex)
+{
+    return mutex->place ? mutex->place : "run time";
+}
+
+static void
+describe(const void *object, char *text, size_t size)
+{
+    const struct coir_mutex *mutex = object;
+    char place[128];
+    snprintf(text, size, "the mutex made at %s, taken at %s", made_at(mutex),
+             cr_place_text(mutex->taken, place, sizeof place));
+}
+
+static const struct cr_edge_kind kind = {owner_of, describe};
+
+/* ---- Locking ---- */
+
+/* Held by somebody; by the caller himself, too. */
+static int
+lock_slowly(struct coir_mutex *mutex, struct coir_task *self, coir_time deadline, const void *where)
+{
+    struct cr_edge edge = {&kind, mutex, where, deadline != COIR_NEVER};
+    int result = cr_lock_wait(lock_of(mutex), self, deadline, CR_LOCK_DEAF, &edge);
+    if (result != -EDEADLK)
+        return result;
+    if (!cr_lock_is_mine(lock_of(mutex), self))
+        return cr_fail(-EDEADLK,
+                       "coir_mutex_lock: task '%s' would wait for itself: a circle of waiting tasks leads "
+                       "back to it; the log names them",
+                       self->name);
+    if (mutex->kind == COIR_MUTEX_RECURSIVE) {
+        mutex->depth++;
+        return 0;
+    }
+    return cr_fail(-EDEADLK, "coir_mutex_lock: task '%s' holds this mutex already (made at %s)", self->name,
+                   made_at(mutex));
+}
+
+/* where: the address the public call returns to. */
+static inline int
+lock_at(struct coir_mutex *mutex, coir_time deadline, const void *where)
+{
+    struct coir_task *self = cr_task_self();
+    int result = 0;
+    cr_check_deadline(deadline);
+    if (cr_unlikely(!cr_lock_try(lock_of(mutex), self)))
+        result = lock_slowly(mutex, self, deadline, where);
+    if (cr_likely(!result))
+        mutex->taken = where;
+    return result;
+}
+
 int
 coir_mutex_lock(struct coir_mutex *mutex, coir_time deadline)
 {
-    struct coir_task *self = cr_task_self();
-    int result;
-    cr_check_deadline(deadline);
-    result = cr_lock_take(lock_of(mutex), self, deadline, CR_LOCK_DEAF);
-    if (cr_unlikely(result == -EDEADLK)) {
-        if (mutex->kind == COIR_MUTEX_RECURSIVE) {
-            mutex->depth++;
-            return 0;
-        }
-        return cr_fail(-EDEADLK, "coir_mutex_lock: task '%s' holds this mutex already (made at %s)", self->name,
-                       mutex->place ? mutex->place : "run time");
-    }
-    return result;
+    return lock_at(mutex, deadline, __builtin_return_address(0));
 }
 
 void
@@ -56,7 +111,7 @@ coir_mutex_unlock(struct coir_mutex *mutex)
 struct coir_mutex *
 coir_mutex_hold(struct coir_mutex *mutex)
 {
-    int error = coir_mutex_lock(mutex, COIR_NEVER);
+    int error = lock_at(mutex, COIR_NEVER, __builtin_return_address(0));
     if (error)
         cr_misuse("COIR_HOLD: %s", coir_error_detail());
     return mutex;

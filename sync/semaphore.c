@@ -38,26 +38,12 @@ coir_semaphore_acquire(struct coir_semaphore *semaphore, coir_time deadline)
     if (result)
         return result;
     (void)cr_guard_take(word_of(semaphore));
-    if (semaphore->permits) {
+    if (CR_SHARED_WRITE(semaphore->permits)) {
         semaphore->permits--;
         release(semaphore);
         return 0;
     }
-    result = cr_may_wait(deadline);
-    if (result) {
-        release(semaphore);
-        return result;
-    }
-    cr_wait_begin(&wait, self);
-    cr_waiters_append(&semaphore->words[1], &wait);
-    release(semaphore);
-    result = cr_park(&wait, deadline);
-    if (cr_wait_is_linked(&wait)) {
-        (void)cr_guard_take(word_of(semaphore));
-        cr_waiters_remove(&semaphore->words[1], &wait);
-        release(semaphore);
-    }
-    return result;
+    return cr_wait_in(&wait, self, word_of(semaphore), 0, &semaphore->words[1], WAITERS, deadline);
 }
 
 int
@@ -68,13 +54,15 @@ coir_semaphore_release(struct coir_semaphore *semaphore)
     (void)cr_guard_take(word_of(semaphore));
     next = cr_waiters_claim(&semaphore->words[1], 0); /* the permit goes from hand to hand */
     if (!next) {
-        if (semaphore->permits == (semaphore->limit ? semaphore->limit : UINT32_MAX))
+        if (CR_SHARED_WRITE(semaphore->permits) == (semaphore->limit ? semaphore->limit : UINT32_MAX))
             result = -EOVERFLOW;
         else
             semaphore->permits++;
     }
+    if (CR_MUTANT(WAKE_BEFORE_RELEASE) && next)
+        cr_unpark(next);
     release(semaphore);
-    if (next)
+    if (next && !CR_MUTANT(WAKE_BEFORE_RELEASE))
         cr_unpark(next);
     return result;
 }

@@ -12,18 +12,20 @@ enum coir_mutex_kind { COIR_MUTEX_PLAIN, COIR_MUTEX_RECURSIVE };
 struct coir_mutex {
     uintptr_t words[2]; /* private, as all words */
     uint32_t depth, kind;
-    const char *place; /* where it was made, for reports */
+    const char *place; /* where it was made, and where it was taken, for reports */
+    const void *taken;
 };
 /* clang-format off */
-#define COIR_MUTEX_INIT {{0, 0}, 0, COIR_MUTEX_PLAIN, COIR_HERE}
-#define COIR_MUTEX_INIT_RECURSIVE {{0, 0}, 0, COIR_MUTEX_RECURSIVE, COIR_HERE}
+#define COIR_MUTEX_INIT {{0, 0}, 0, COIR_MUTEX_PLAIN, COIR_HERE, 0}
+#define COIR_MUTEX_INIT_RECURSIVE {{0, 0}, 0, COIR_MUTEX_RECURSIVE, COIR_HERE, 0}
 /* clang-format on */
 
 COIR_EXPORT void coir_mutex_init(struct coir_mutex *mutex, enum coir_mutex_kind kind);
 COIR_EXPORT void coir_mutex_fini(struct coir_mutex *mutex); /* held or waited for: stops the process */
 
 /* First come, first served; cannot be canceled, so that clean-up can lock. -EDEADLK: the caller holds it already (plain
- * kind). */
+ * kind), or waiting for it would close a circle of tasks that wait for each other without a deadline; the log then names
+ * them, what each waits for, and where that was taken. */
 COIR_EXPORT COIR_MUSTCHECK int coir_mutex_lock(struct coir_mutex *mutex, coir_time deadline);
 
 /* Its owner only: another task stops the process. */

@@ -10,7 +10,17 @@ COIR_BEGIN
 
 struct coir_runtime;
 
-/* Zero in every member is the default; so is NULL for the options. */
+/* What happens when a call would close a circle of tasks that wait for each other for ever. In each case the log names
+ * all of them, what they wait for, and where that was taken. */
+enum coir_on_deadlock {
+    COIR_DEADLOCK_ERROR,  /* the call answers -EDEADLK, the others go on waiting */
+    COIR_DEADLOCK_REPORT, /* the call waits, too: for a debugger */
+    COIR_DEADLOCK_ABORT   /* the process stops */
+};
+
+/* Zero in every member is the default; so is NULL for the options. COIR_CHAOS in the environment, for example "again=10
+ * short_read=30 short_write=30 seed=1" (percent; the seed repeats the choices), makes sockets behave as badly as a kernel
+ * may: for testing programs. */
 struct coir_runtime_options {
     const char *name;    /* copied; for logs and thread names */
     int workers;         /* 1 to 64; 0: one for each CPU this process may use (COIR_WORKERS in the environment overrides
@@ -21,13 +31,14 @@ struct coir_runtime_options {
     size_t task_limit;   /* tasks alive at once, at most 16,777,215; 0: that many */
     coir_log_sink *log;  /* NULL: standard error */
     void *log_arg;
+    enum coir_on_deadlock on_deadlock;
     bool no_overflow_report; /* do not install the handler that names a task whose stack overflows */
     uint64_t reserved[4];
 };
 
 /* Suspends its thread. Runs function as the first task of a new runtime, the calling thread being its first worker. Its
  * result, when all tasks but daemons have ended; or the -errno that kept it from starting, with a sentence in
- * coir_error_detail: -EINVAL (an option), -EBUSY (called from a fiber), -ENOMEM, -EAGAIN (no thread). */
+ * coir_error_detail: -EINVAL (an option, or the environment), -EBUSY (called from a fiber), -ENOMEM, -EAGAIN (no thread). */
 COIR_EXPORT int coir_run(coir_function *function, void *arg, const struct coir_runtime_options *options);
 
 /* The same for a program with its own main loop: all workers are new threads. */

@@ -15,11 +15,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "base/atomic.h"
 #include "servers/chat/room.h"
+#include "tests/core/core.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define CR_SANITIZED
@@ -234,12 +234,8 @@ static size_t
 wanted_members(void)
 {
     const char *text = getenv("COIR_FANOUT_MEMBERS");
-    struct rlimit limit;
-    getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-    size_t wanted = text ? strtoul(text, NULL, 10) : MEMBERS, possible = (limit.rlim_cur - 100) / 2;
-    return wanted < possible ? wanted : possible;
+    long wanted = text ? strtol(text, NULL, 10) : MEMBERS;
+    return (size_t)(core_numbers(2 * wanted + 100) - 100) / 2;
 }
 
 static int
@@ -281,9 +277,5 @@ main(void)
     tcase_add_test(cases, test_fan_out);
     tcase_set_timeout(cases, 110);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return core_run_suite(suite);
 }

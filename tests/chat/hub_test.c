@@ -10,6 +10,7 @@
 
 #include "tests/chat/guest.h"
 #include "tests/chat/web_guest.h"
+#include "tests/core/core.h"
 
 struct running {
     struct cr_hub_options options;
@@ -380,9 +381,5 @@ main(void)
     TCase *cases = tcase_create("hub");
     tcase_add_loop_test(cases, test_bodies, 0, (int)(sizeof bodies / sizeof bodies[0]));
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return core_run_suite(suite);
 }

@@ -7,6 +7,7 @@
 
 #include "servers/chat/line_member.h"
 #include "tests/chat/guest.h"
+#include "tests/core/core.h"
 
 static int
 hello_and_farewell(void *arg)
@@ -249,9 +250,5 @@ main(void)
     TCase *cases = tcase_create("line_member");
     tcase_add_loop_test(cases, test_conversations, 0, (int)(sizeof conversations / sizeof conversations[0]));
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return core_run_suite(suite);
 }

@@ -8,6 +8,7 @@
 
 #include "servers/chat/room.h"
 #include "tests/chat/guest.h"
+#include "tests/core/core.h"
 
 /* A member without tasks: the test looks into his queue itself. */
 struct dummy {
@@ -370,9 +371,5 @@ main(void)
     TCase *cases = tcase_create("room");
     tcase_add_loop_test(cases, test_bodies, 0, (int)(sizeof bodies / sizeof bodies[0]));
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return core_run_suite(suite);
 }

@@ -21,8 +21,8 @@ START_TEST(loads_and_stores)
     cr_bump(&wide);
     cr_bump(&wide);
     MUST(cr_load_rlx(&wide) == 0);
-    CR_SHARED(narrow[1]) = 7;
-    MUST(CR_SHARED(narrow[1]) == 7);
+    CR_SHARED_WRITE(narrow[1]) = 7;
+    MUST(CR_SHARED_READ(narrow[1]) == 7);
     cr_fence_sc();
     cr_relax();
 }

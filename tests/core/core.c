@@ -1,6 +1,6 @@
 /* core.c: see core.h. Actors that are threads are joined by an event first, so that a director who is a fiber does not
- * keep its worker. Whether somebody waits is read from the claim word of its block (sched/task.h): the one thing here
- * that is not public. */
+ * keep its worker. Whether somebody waits is read from the claim word of its block (sched/task.h), and what a backend did
+ * from its counts: what here is not public. */
 #include "core.h"
 
 #include <dirent.h>
@@ -9,10 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "backend/backend.h"
 #include "sched/task.h"
+#include "sim/thread.h"
 
 static enum core_cast cast_now;
 static unsigned started;
@@ -40,14 +44,20 @@ core_run(int workers, coir_function *function, void *arg)
 }
 
 void
+core_play_with(enum core_cast cast, const struct coir_runtime_options *options, coir_function *director, void *arg)
+{
+    int result;
+    cast_now = cast;
+    result = cast == CORE_THREADS ? director(arg) : coir_run(director, arg, options);
+    if (result)
+        ck_abort_msg("the play: %d, %s %s", result, coir_error_text(result), coir_error_detail());
+}
+
+void
 core_play(enum core_cast cast, coir_function *director, void *arg)
 {
     static const int workers[CORE_CASTS] = {[CORE_ONE] = 1, [CORE_FOUR] = 4, [CORE_MIXED] = 2};
-    cast_now = cast;
-    if (cast != CORE_THREADS)
-        core_run(workers[cast], director, arg);
-    else
-        MUST_BE(director(arg), 0);
+    core_play_with(cast, &(struct coir_runtime_options){.workers = workers[cast]}, director, arg);
 }
 
 static int
@@ -58,6 +68,12 @@ act(void *arg)
     coir_event_set(&actor->begun);
     actor->result = actor->function(actor->arg);
     return 0;
+}
+
+static void
+act_as_virtual_thread(void *arg)
+{
+    (void)act(arg);
 }
 
 static void *
@@ -74,7 +90,9 @@ core_start(struct core_actor *actor, coir_function *function, void *arg)
 {
     bool is_thread = cast_now == CORE_THREADS || (cast_now == CORE_MIXED && started++ % 2);
     *actor = (struct core_actor){.function = function, .arg = arg};
-    if (is_thread)
+    if (is_thread && cr_sim_is_running())
+        actor->virtual_thread = cr_sim_start(act_as_virtual_thread, actor, "actor");
+    else if (is_thread)
         MUST_BE(pthread_create(&actor->thread, NULL, act_as_thread, actor), 0);
     else if (cast_now == CORE_ONE)
         MUST_BE(coir_go(act, actor, NULL, &actor->task), 0);
@@ -95,6 +113,8 @@ core_end(struct core_actor *actor)
     COIR_SHIELD();
     if (actor->task) {
         MUST_BE(coir_join(actor->task, NULL, core_soon()), 0);
+    } else if (actor->virtual_thread) {
+        cr_sim_join(actor->virtual_thread);
     } else {
         MUST_BE(coir_event_wait(&actor->done, core_soon()), 0);
         MUST_BE(pthread_join(actor->thread, NULL), 0);
@@ -192,6 +212,23 @@ core_open_descriptors(void)
     return count;
 }
 
+long
+core_numbers(long many)
+{
+    struct rlimit limit;
+    MUST_BE(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    if (limit.rlim_cur < (rlim_t)many && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max < (rlim_t)many ? limit.rlim_max : (rlim_t)many;
+        MUST_BE(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    }
+    if (coir_runtime_self()) {
+        const struct cr_backend *backend = cr_backend_choice(coir_runtime_backend(coir_runtime_self()), 0);
+        if (backend->numbers && backend->numbers < many)
+            return backend->numbers;
+    }
+    return limit.rlim_cur < (rlim_t)many ? (long)limit.rlim_cur : many;
+}
+
 coir_time
 core_past(void)
 {
@@ -204,17 +241,72 @@ core_soon(void)
     return coir_after(20 * COIR_SECOND);
 }
 
+static int
+do_nothing(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+static bool
+is_refused(const char *backend)
+{
+    int error;
+    if (!backend || !*backend)
+        return false;
+    error = coir_run(do_nothing, NULL, &(struct coir_runtime_options){.workers = 1, .backend = backend});
+    if (!error || error == -EINVAL) /* no such backend: each test will say so */
+        return false;
+    printf("SKIP: the backend %s is refused here: %s\n", backend, coir_error_detail());
+    return true;
+}
+
+static bool
+say_count(const struct cr_backend *backend, const char *name)
+{
+    uint64_t count = cr_backend_counted(backend);
+    if (count)
+        printf("backend %s: %llu operations came back\n", name, (unsigned long long)count);
+    return count;
+}
+
+static void
+say_counts(void)
+{
+    const struct cr_backend *backend;
+    bool any;
+    cr_backend_install(NULL); /* what is left then is the table */
+    any = say_count(NULL, "of a simulation");
+    for (size_t i = 0; (backend = cr_backend_choice(NULL, i)); i++)
+        any |= say_count(backend, backend->name);
+    if (!any)
+        printf("backend: none, no operations came back\n");
+}
+
+int
+core_run_suite(Suite *suite)
+{
+    SRunner *runner = srunner_create(suite);
+    int failures = 77;
+    /* The cases are processes of their own. */
+    void *shared =
+        mmap(NULL, CR_BACKEND_COUNTS * sizeof(uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    cr_backend_count_in(shared == MAP_FAILED ? NULL : shared);
+    if (!is_refused(getenv("COIR_BACKEND"))) {
+        srunner_run_all(runner, CK_ENV);
+        failures = srunner_ntests_failed(runner) != 0;
+        say_counts();
+    }
+    srunner_free(runner);
+    return failures;
+}
+
 int
 core_main(const char *name, void (*add)(TCase *cases))
 {
     Suite *suite = suite_create(name);
     TCase *cases = tcase_create(name);
-    SRunner *runner = srunner_create(suite);
-    int failures;
     suite_add_tcase(suite, cases);
     add(cases);
-    srunner_run_all(runner, CK_ENV);
-    failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures != 0;
+    return core_run_suite(suite);
 }

@@ -47,6 +47,8 @@ void core_must_be(long long value, long long wanted, const char *text, const cha
 /* Who plays. The director (the function given to core_play) is a fiber, or in CORE_THREADS the calling thread. */
 enum core_cast { CORE_ONE, CORE_FOUR, CORE_DEFAULT, CORE_THREADS, CORE_MIXED, CORE_CASTS };
 
+struct cr_sim_thread;
+
 struct core_actor {
     coir_function *function;
     void *arg;
@@ -54,11 +56,15 @@ struct core_actor {
     struct coir_event begun, done;
     struct coir_task *task; /* NULL: a thread */
     pthread_t thread;
+    struct cr_sim_thread *virtual_thread; /* NULL, but in a virtual world */
     int result;
 };
 
 /* Runs director(arg) with this cast and fails unless it answers 0. */
 void core_play(enum core_cast cast, coir_function *director, void *arg);
+/* The same in a runtime with these options; threads have none. */
+void core_play_with(enum core_cast cast, const struct coir_runtime_options *options, coir_function *director,
+                    void *arg);
 enum core_cast core_cast(void); /* of the play under way */
 void core_start(struct core_actor *actor, coir_function *function, void *arg);
 void core_start_all(struct core_actor *actors, size_t count, coir_function *function, void *arg);
@@ -84,10 +90,17 @@ long core_fibers(long many); /* at most COIR_TEST_FIBERS (under TSan 4,000 unles
 bool core_is_long(void);
 
 int core_open_descriptors(void);
+/* How many descriptors may be used, at most so many: the process's limit is raised as far as needed and possible; the
+ * calling fiber's backend may have another one. */
+long core_numbers(long many);
 coir_time core_past(void); /* a moment that has passed */
 coir_time core_soon(void); /* 20 s from now: nothing in a healthy test takes so long */
 
-/* The main function of each test program. */
+/* Runs the suite, frees it, and says on which backend how many operations were done. What main is to answer. 77, all
+ * skipped: the backend that COIR_BACKEND names is refused here. */
+int core_run_suite(Suite *suite);
+
+/* The main function of a test program with one list of cases. */
 int core_main(const char *name, void (*add)(TCase *cases));
 
 COIR_END

@@ -8,6 +8,8 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "sched/task.h"
+
 /* ---- Exclusion ---- */
 
 struct counter {
@@ -318,6 +320,72 @@ START_TEST(plain_and_recursive)
 }
 END_TEST
 
+/* Python's RLock: one release for each acquire; others get in after the last. */
+static int
+go_deep(void *arg)
+{
+    enum { DEEP = 1000 };
+    struct coir_mutex mutex = COIR_MUTEX_INIT_RECURSIVE;
+    struct attempt patient = {&mutex, core_soon()};
+    struct core_actor actor;
+    (void)arg;
+    for (int i = 0; i < DEEP; i++)
+        MUST_BE(coir_mutex_lock(&mutex, i % 2 ? COIR_NEVER : core_past()), 0); /* its own: never waits */
+    core_start(&actor, attempt, &patient);
+    core_await_waiting(&actor);
+    for (int i = 1; i < DEEP; i++)
+        coir_mutex_unlock(&mutex);
+    for (int i = 0; i < 50; i++)
+        MUST_BE(coir_yield(), 0);
+    MUST((cr_load_acq(&actor.self->claim) & CR_CLAIM_STATE) == CR_WAITING); /* held once more */
+    coir_mutex_unlock(&mutex);
+    MUST_BE(core_end(&actor), 0);
+    coir_mutex_fini(&mutex);
+    return 0;
+}
+
+START_TEST(recursive_as_many_unlocks_as_locks)
+{
+    core_play((enum core_cast)_i, go_deep, NULL);
+}
+END_TEST
+
+static int
+leave_by(int way, struct coir_mutex *mutex)
+{
+    for (int i = 0; i < 2; i++) {
+        COIR_HOLD(mutex);
+        if (way == 0)
+            return 0;
+        if (way == 1)
+            break;
+        if (way == 2)
+            continue;
+        if (way == 3)
+            goto out;
+    }
+out:
+    return 0;
+}
+
+static int
+leave_each_way(void *arg)
+{
+    (void)arg;
+    for (int way = 0; way < 5; way++) {
+        struct coir_mutex mutex = COIR_MUTEX_INIT;
+        MUST_BE(leave_by(way, &mutex), 0);
+        coir_mutex_fini(&mutex); /* held: stops the process */
+    }
+    return 0;
+}
+
+START_TEST(hold_unlocks_on_every_way_out)
+{
+    core_play((enum core_cast)_i, leave_each_way, NULL);
+}
+END_TEST
+
 /* ---- Misuse ---- */
 
 static int
@@ -395,6 +463,8 @@ add(TCase *cases)
     tcase_add_loop_test(cases, deadlines_race_with_unlocking, 0, CORE_CASTS);
     tcase_add_loop_test(cases, the_last_user_frees_it, 0, CORE_CASTS);
     tcase_add_loop_test(cases, plain_and_recursive, 0, CORE_CASTS);
+    tcase_add_loop_test(cases, recursive_as_many_unlocks_as_locks, 0, CORE_CASTS);
+    tcase_add_loop_test(cases, hold_unlocks_on_every_way_out, 0, CORE_CASTS);
     tcase_add_test(cases, misuse_stops_the_process);
 }
 

@@ -56,12 +56,179 @@ START_TEST(first_in_first_out)
 }
 END_TEST
 
+static int
+compare_numbers(const void *one, const void *other)
+{
+    int a = *(const int *)one, b = *(const int *)other;
+    return (a > b) - (a < b);
+}
+
 START_TEST(more_than_there_is_memory_for)
 {
+    struct coir_queue_options ranked = {.order = COIR_PRIORITY, .compare = compare_numbers};
+    ck_assert_ptr_null(coir_queue_new(0, SIZE_MAX, &ranked));
+    ck_assert_ptr_null(coir_queue_new(0, SIZE_MAX / 16, &ranked));
+    ck_assert_ptr_null(coir_queue_new(SIZE_MAX - 8, 1, &ranked));
     ck_assert_ptr_null(coir_queue_new(SIZE_MAX / 2, 3, NULL));
     ck_assert_ptr_null(coir_queue_new(16, SIZE_MAX / 8, NULL));
     ck_assert_ptr_null(coir_queue_new(SIZE_MAX, 1, NULL));
     ck_assert_ptr_null(coir_queue_new(1, SIZE_MAX, NULL));
+}
+END_TEST
+
+/* ---- The other orders ---- */
+
+static int
+stack_up(void *arg)
+{
+    struct coir_queue_options last_first = {.order = COIR_LIFO};
+    (void)arg;
+    for (size_t k = 0; k < sizeof item_sizes / sizeof item_sizes[0]; k++) {
+        struct coir_queue *queue = coir_queue_new(item_sizes[k], 4, &last_first);
+        signed char in[4000], out[4000];
+        MUST(queue);
+        for (signed char round = 0; round < 3; round++) {
+            for (signed char i = 0; i < 4; i++) {
+                memset(in, i, sizeof in);
+                MUST_BE(coir_queue_put(queue, in, COIR_NOW), 0);
+            }
+            MUST_BE(coir_queue_put(queue, in, COIR_NOW), -EAGAIN);
+            for (signed char i = 3; i >= 0; i--) {
+                MUST_BE(coir_queue_get(queue, out, COIR_NOW), 0);
+                MUST(!item_sizes[k] || (out[0] == i && out[item_sizes[k] - 1] == i));
+                if (i == 2) { /* one more on top */
+                    memset(in, 9, sizeof in);
+                    MUST_BE(coir_queue_put(queue, in, COIR_NOW), 0);
+                    MUST_BE(coir_queue_get(queue, out, COIR_NOW), 0);
+                    MUST(!item_sizes[k] || out[0] == 9);
+                }
+            }
+            MUST_BE(coir_queue_get(queue, out, COIR_NOW), -EAGAIN);
+        }
+        coir_queue_free(queue);
+    }
+    return 0;
+}
+
+START_TEST(last_in_first_out)
+{
+    core_play((enum core_cast)_i, stack_up, NULL);
+}
+END_TEST
+
+struct ranked {
+    int rank;
+    long number;       /* of its coming */
+    char more[3 * 16]; /* a size that is no power of two: it travels whole */
+};
+
+static struct ranked
+make_ranked(int rank, long number)
+{
+    struct ranked item = {rank, number, ""};
+    memset(item.more, (int)number & 127, sizeof item.more);
+    return item;
+}
+
+static int
+compare_ranked(const void *one, const void *other)
+{
+    return compare_numbers(&((const struct ranked *)one)->rank, &((const struct ranked *)other)->rank);
+}
+
+/* Beside a plain list of what is inside: always the smallest, negatives too, and among equals the oldest. */
+static int
+rank_at_random(void *arg)
+{
+    enum { CAPACITY = 37 };
+    struct coir_queue *queue =
+        coir_queue_new(sizeof(struct ranked), CAPACITY,
+                       &(struct coir_queue_options){.order = COIR_PRIORITY, .compare = compare_ranked});
+    struct ranked inside[CAPACITY], item;
+    size_t count = 0;
+    (void)arg;
+    MUST(queue);
+    for (long i = 0; i < core_rounds(30000); i++) {
+        bool put = coir_random(100) < (i / 1000 % 2 ? 35 : 65); /* it fills, it empties */
+        size_t best = 0;
+        MUST_BE(coir_queue_size(queue), count);
+        if (put) {
+            item = make_ranked((int)coir_random(11) - 5, i);
+            MUST_BE(coir_queue_put(queue, &item, COIR_NOW), count == CAPACITY ? -EAGAIN : 0);
+            if (count < CAPACITY)
+                inside[count++] = item;
+            continue;
+        }
+        MUST_BE(coir_queue_get(queue, &item, COIR_NOW), count ? 0 : -EAGAIN);
+        if (!count)
+            continue;
+        for (size_t k = 1; k < count; k++) /* the list is in order of coming */
+            if (inside[k].rank < inside[best].rank)
+                best = k;
+        MUST(memcmp(&item, &inside[best], sizeof item) == 0);
+        memmove(&inside[best], &inside[best + 1], (--count - best) * sizeof item);
+    }
+    coir_queue_free(queue);
+    return 0;
+}
+
+START_TEST(smaller_first_and_equals_as_they_came)
+{
+    core_play((enum core_cast)_i, rank_at_random, NULL);
+}
+END_TEST
+
+struct putter {
+    struct coir_queue *queue;
+    int number;
+};
+
+static int
+put_one(void *arg)
+{
+    struct putter *own = arg;
+    return coir_queue_put(own->queue, &own->number, core_soon());
+}
+
+/* Those that wait to put get in in the order they came; what is inside comes out by the queue's order. */
+static int
+wait_beside_orders(void *arg)
+{
+    static const int wanted[][6] = {
+        [COIR_FIFO] = {5, 3, 9, 1, 7, 2}, [COIR_LIFO] = {3, 9, 1, 7, 2, 5}, [COIR_PRIORITY] = {3, 5, 1, 7, 2, 9}};
+    static const int numbers[6] = {5, 3, 9, 1, 7, 2};
+    (void)arg;
+    for (enum coir_queue_order order = COIR_FIFO; order <= COIR_PRIORITY; order++) {
+        struct coir_queue *queue =
+            coir_queue_new(sizeof(int), 2, &(struct coir_queue_options){.order = order, .compare = compare_numbers});
+        struct core_actor actors[4];
+        struct putter putters[4];
+        int number;
+        for (int i = 0; i < 2; i++)
+            MUST_BE(coir_queue_put(queue, &numbers[i], COIR_NOW), 0);
+        for (int i = 0; i < 4; i++) {
+            putters[i] = (struct putter){queue, numbers[i + 2]};
+            core_start(&actors[i], put_one, &putters[i]);
+            core_await_waiting(&actors[i]);
+        }
+        for (int i = 0; i < 6; i++) {
+            MUST_BE(coir_queue_get(queue, &number, COIR_NOW), 0);
+            MUST_BE(number, wanted[order][i]);
+            coir_queue_done(queue);
+        }
+        for (int i = 0; i < 4; i++)
+            MUST_BE(core_end(&actors[i]), 0);
+        MUST_BE(coir_queue_join(queue, COIR_NOW), 0);
+        coir_queue_shutdown(queue);
+        MUST_BE(coir_queue_get(queue, &number, COIR_NOW), -EPIPE);
+        coir_queue_free(queue);
+    }
+    return 0;
+}
+
+START_TEST(those_who_wait_to_put_get_in_as_they_came)
+{
+    core_play((enum core_cast)_i, wait_beside_orders, NULL);
 }
 END_TEST
 
@@ -77,7 +244,7 @@ struct item {
 struct market {
     struct coir_queue *queue;
     long rounds;
-    bool in_bits;
+    bool in_bits, in_order;
 };
 
 struct seller {
@@ -110,7 +277,7 @@ sell(void *arg)
 
 struct buyer {
     struct market *market;
-    long last[SIDES], count;
+    long last[SIDES], count, sum;
 };
 
 static int
@@ -127,8 +294,9 @@ buy(void *arg)
             MUST((result == -EAGAIN || result == -ETIMEDOUT) && own->market->in_bits && !coir_yield());
             continue;
         }
-        MUST(item.number > own->last[item.producer]);
+        MUST(!own->market->in_order || item.number > own->last[item.producer]);
         own->last[item.producer] = item.number;
+        own->sum += item.number;
         own->count++;
         coir_queue_done(own->market->queue);
     }
@@ -137,18 +305,27 @@ buy(void *arg)
 struct market_play {
     size_t capacity;
     bool in_bits;
+    enum coir_queue_order order;
 };
+
+static int
+compare_items(const void *one, const void *other)
+{
+    long a = ((const struct item *)one)->number, b = ((const struct item *)other)->number;
+    return (a > b) - (a < b);
+}
 
 static int
 trade(void *arg)
 {
     const struct market_play *play = arg;
-    struct market market = {coir_queue_new(sizeof(struct item), play->capacity, NULL), core_rounds(6000),
-                            play->in_bits};
+    struct coir_queue_options options = {.order = play->order, .compare = compare_items};
+    struct market market = {coir_queue_new(sizeof(struct item), play->capacity, &options), core_rounds(6000),
+                            play->in_bits, play->order != COIR_LIFO};
     struct core_actor sellers[SIDES], buyers[SIDES];
     struct seller seller_args[SIDES];
     struct buyer buyer_args[SIDES];
-    long count = 0;
+    long count = 0, sum = 0;
     for (int i = 0; i < SIDES; i++) {
         seller_args[i] = (struct seller){&market, i};
         buyer_args[i] = (struct buyer){.market = &market};
@@ -162,13 +339,18 @@ trade(void *arg)
     for (int i = 0; i < SIDES; i++) {
         MUST_BE(core_end(&buyers[i]), 0);
         count += buyer_args[i].count;
+        sum += buyer_args[i].sum;
     }
     MUST_BE(count, SIDES * market.rounds);
+    MUST_BE(sum, SIDES * (market.rounds * (market.rounds - 1) / 2));
     coir_queue_free(market.queue);
     return 0;
 }
 
-static const struct market_play market_plays[] = {{1, false}, {1, true}, {7, false}, {7, true}, {1000, false}};
+static const struct market_play market_plays[] = {
+    {1, false, COIR_FIFO}, {1, true, COIR_FIFO},     {7, false, COIR_FIFO},
+    {7, true, COIR_FIFO},  {1000, false, COIR_FIFO}, {7, true, COIR_LIFO},
+    {1, true, COIR_LIFO},  {7, true, COIR_PRIORITY}, {1, true, COIR_PRIORITY}};
 
 START_TEST(each_item_once_and_in_order)
 {
@@ -484,12 +666,21 @@ capacity_zero(void *arg)
     return coir_queue_new(1, 0, NULL) != NULL;
 }
 
+static int
+no_compare(void *arg)
+{
+    (void)arg;
+    coir_queue_free(coir_queue_new(1, 1, &(struct coir_queue_options){.order = COIR_PRIORITY}));
+    return 0;
+}
+
 START_TEST(misuse_stops_the_process)
 {
     enum core_cast one = CORE_ONE, threads = CORE_THREADS;
     core_must_die(done_too_often, NULL, SIGABRT, "'jobs'");
     core_must_die(play_free, &one, SIGABRT, "'jobs'");
     core_must_die(play_free, &threads, SIGABRT, "'jobs'");
+    core_must_die(no_compare, NULL, SIGABRT, "compare");
     core_must_die(capacity_zero, NULL, SIGABRT, "capacity");
 }
 END_TEST
@@ -499,6 +690,9 @@ add(TCase *cases)
 {
     tcase_add_loop_test(cases, first_in_first_out, 0, CORE_CASTS);
     tcase_add_test(cases, more_than_there_is_memory_for);
+    tcase_add_loop_test(cases, last_in_first_out, 0, CORE_CASTS);
+    tcase_add_loop_test(cases, smaller_first_and_equals_as_they_came, 0, CORE_CASTS);
+    tcase_add_loop_test(cases, those_who_wait_to_put_get_in_as_they_came, 0, CORE_CASTS);
     tcase_add_loop_test(cases, each_item_once_and_in_order, 0, CORE_CASTS);
     tcase_add_loop_test(cases, a_cancel_loses_no_item, 0, CORE_CASTS);
     tcase_add_loop_test(cases, those_who_wait_are_served_in_order, 0, CORE_CASTS);

@@ -6,6 +6,7 @@
 #include <coir/queue.h>
 #include <coir/stream.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,6 @@ look_around(void *arg)
     struct coir_runtime *runtime = coir_runtime_self();
     MUST(runtime);
     MUST_BE(coir_runtime_workers(runtime), *(int *)arg);
-    MUST(!strcmp(coir_runtime_backend(runtime), "epoll"));
     MUST(coir_worker_self() >= 0 && coir_worker_self() < *(int *)arg);
     return 5;
 }
@@ -31,7 +31,7 @@ START_TEST(worker_counts)
     static const int counts[] = {1, 2, 8, 63};
     int count = counts[_i];
     char text[16];
-    struct coir_runtime_options options = {.workers = count, .backend = "epoll", .name = "a name that is rather long"};
+    struct coir_runtime_options options = {.workers = count, .name = "a name that is rather long"};
     ck_assert_int_eq(coir_run(look_around, &count, &options), 5);
     snprintf(text, sizeof text, "%d", count);
     setenv("COIR_WORKERS", text, 1);
@@ -240,12 +240,8 @@ be_fair(void *arg)
     static struct coir_stream *ends[PAIRS][2];
     static struct coir_task *readers[PAIRS];
     struct coir_task *players[2], *newborn;
-    struct rlimit descriptors;
-    int pairs = PAIRS, result;
+    int pairs = ((int)core_numbers(2 * PAIRS + 100) - 100) / 2, result;
     (void)arg;
-    getrlimit(RLIMIT_NOFILE, &descriptors);
-    if (descriptors.rlim_cur < 2 * PAIRS + 100)
-        pairs = ((int)descriptors.rlim_cur - 100) / 2;
     for (int i = 0; i < pairs; i++) {
         MUST_BE(coir_stream_pair(ends[i]), 0);
         MUST_BE(coir_go(read_idly, ends[i][0], NULL, &readers[i]), 0);
@@ -288,6 +284,63 @@ be_fair(void *arg)
 START_TEST(two_players_starve_nobody)
 {
     core_run(1, be_fair, NULL);
+}
+END_TEST
+
+static void
+keep_worker(coir_time span)
+{
+    for (coir_time end = coir_after(span); coir_now() < end;)
+        ;
+}
+
+/* How often the log (a pipe that does not wait) has named the calling task since it was last asked. */
+static int
+times_named(int log)
+{
+    char text[4096], name[64];
+    ssize_t size = read(log, text, sizeof text - 1);
+    int times = 0;
+    snprintf(name, sizeof name, "task %llu has kept worker 0", (unsigned long long)coir_task_id(coir_self()));
+    text[size > 0 ? size : 0] = '\0';
+    for (const char *at = text; (at = strstr(at, name)); at++)
+        times++;
+    return times;
+}
+
+static int
+keep_worker_long(void *arg)
+{
+    int log = *(int *)arg, times = 0;
+    coir_time start = coir_now();
+    while (coir_now() < start + 700 * COIR_MS) { /* long turns, but turns */
+        keep_worker(2 * COIR_MS);
+        MUST_BE(coir_yield(), 0);
+    }
+    MUST_BE(times_named(log), 0);
+    for (int i = 0; i < 2; i++) { /* each time it does so it is named, once */
+        start = coir_now();
+        while (!times) /* until the test's own limit */
+            times = times_named(log);
+        MUST(coir_now() - start > 400 * COIR_MS);
+        keep_worker(700 * COIR_MS);
+        MUST_BE(times + times_named(log), 1);
+        times = 0;
+        MUST_BE(coir_yield(), 0);
+    }
+    return 0;
+}
+
+START_TEST(who_keeps_a_worker_is_named)
+{
+    int ends[2], before = dup(STDERR_FILENO);
+    ck_assert_int_eq(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
+    ck_assert_int_eq(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+    close(ends[1]);
+    core_run(1, keep_worker_long, &ends[0]);
+    ck_assert_int_eq(dup2(before, STDERR_FILENO), STDERR_FILENO);
+    close(before);
+    close(ends[0]);
 }
 END_TEST
 
@@ -425,6 +478,7 @@ add(TCase *cases)
     tcase_add_test(cases, runtimes_come_and_go);
     tcase_add_loop_test(cases, the_task_limit, 0, 3);
     tcase_add_test(cases, two_players_starve_nobody);
+    tcase_add_test(cases, who_keeps_a_worker_is_named);
     tcase_add_test(cases, long_lived_tasks_are_spread);
     tcase_add_test(cases, idle_workers_find_newborns);
     tcase_add_test(cases, an_idle_program_does_nothing);

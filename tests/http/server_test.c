@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/core/core.h"
 #include "tests/http/visitor.h"
 
 /* ---- what is served ---- */
@@ -623,9 +624,5 @@ main(void)
     tcase_add_test(rest, statuses);
     suite_add_tcase(suite, table);
     suite_add_tcase(suite, rest);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return core_run_suite(suite);
 }

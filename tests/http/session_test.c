@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "servers/http/session.h"
+#include "tests/core/core.h"
 #include "tests/http/visitor.h"
 
 #define HANDSHAKE                                                                                                   \
@@ -645,9 +646,5 @@ main(void)
     tcase_add_loop_test(rest, refused_handshakes, 0, (int)(sizeof(refusals) / sizeof(refusals[0])));
     suite_add_tcase(suite, table);
     suite_add_tcase(suite, rest);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return core_run_suite(suite);
 }

@@ -1,0 +1,38 @@
+/* coir/rwlock.h: many readers, or one writer. */
+#ifndef COIR_RWLOCK_H
+#define COIR_RWLOCK_H
+
+#include <coir/base.h>
+
+COIR_BEGIN
+
+/* May be freed as soon as no call on it is to come: a task that has got or given it up no longer looks at it. */
+struct coir_rwlock {
+    uintptr_t words[4]; /* private */
+    const char *place;  /* where it was made, for reports */
+};
+/* clang-format off */
+#define COIR_RWLOCK_INIT {{0, 0, 0, 0}, COIR_HERE}
+/* clang-format on */
+
+COIR_EXPORT void coir_rwlock_init(struct coir_rwlock *lock);
+COIR_EXPORT void coir_rwlock_fini(struct coir_rwlock *lock); /* held or waited for: stops the process */
+
+/* Locked for reading, beside other readers. First come, first served: who comes while a writer waits waits behind it, and
+ * when its turn has come all readers up to the next writer are let in together; so nobody starves. Cannot be canceled. A
+ * task may read again while it reads. -EDEADLK: it writes; or it reads, and a writer waits without a deadline, which waits
+ * for it. (A task's own read locks are remembered for that: eight of a task, 512 of the tasks of one thread; with more,
+ * reading again behind a writer, and writing while reading, wait for ever.) */
+COIR_EXPORT COIR_MUSTCHECK int coir_rwlock_read(struct coir_rwlock *lock, coir_time deadline);
+
+/* Locked for writing, alone. As above. -EDEADLK: the caller writes already, or it reads: a read lock is not turned into a
+ * write lock, because two that tried would wait for each other; unlock first. */
+COIR_EXPORT COIR_MUSTCHECK int coir_rwlock_write(struct coir_rwlock *lock, coir_time deadline);
+
+/* Gives one lock up, of either kind; by the task that got it. Not held by anybody, or written by another task: stops the
+ * process. */
+COIR_EXPORT void coir_rwlock_unlock(struct coir_rwlock *lock);
+
+COIR_END
+
+#endif

@@ -1,0 +1,103 @@
+/* bodies.c: see bodies.h. */
+#include "bodies.h"
+
+#include <check.h>
+#include <coir/runtime.h>
+#include <string.h>
+
+#include "base/world.h"
+#include "sim/idle.h"
+
+uint32_t
+bodies_all(const struct body *all[BODIES_MOST])
+{
+    const struct body *const folders[] = {lockfree_bodies, park_bodies, sync_bodies,
+                                          queue_bodies,    task_bodies, worker_bodies};
+    const uint32_t counts[] = {lockfree_count, park_count, sync_count, queue_count, task_count, worker_count};
+    uint32_t count = 0;
+    for (int folder = 0; folder < 6; folder++)
+        for (uint32_t i = 0; i < counts[folder]; i++) {
+            cr_always(count < BODIES_MOST);
+            all[count++] = &folders[folder][i];
+        }
+    return count;
+}
+
+const struct body *
+body_named(const char *name)
+{
+    const struct body *all[BODIES_MOST];
+    uint32_t count = bodies_all(all);
+    for (uint32_t i = 0; i < count; i++)
+        if (strcmp(all[i]->name, name) == 0)
+            return all[i];
+    ck_abort_msg("no body is called %s", name);
+    return NULL;
+}
+
+struct cr_check
+body_check(const struct body *body, enum cr_model model, enum cr_strategy_kind strategy, uint64_t schedules)
+{
+    return (struct cr_check){.name = body->name,
+                             .body = body->play,
+                             .run = {.model = model, .restless = body->restless},
+                             .strategy = strategy,
+                             .preemptions = body->preemptions,
+                             .overlooked = body->overlooked,
+                             .schedules = schedules,
+                             .seed = 1};
+}
+
+void
+play_two(void (*a)(void *arg), void (*b)(void *arg), void *arg)
+{
+    cr_check_together(2, (void (*const[])(void *)){a, b}, (void *const[]){arg, arg});
+}
+
+void
+play_three(void (*a)(void *arg), void (*b)(void *arg), void (*c)(void *arg), void *arg)
+{
+    cr_check_together(3, (void (*const[])(void *)){a, b, c}, (void *const[]){arg, arg, arg});
+}
+
+static void
+nothing(void *arg)
+{
+    (void)arg;
+}
+
+static int (*thread_start)(void (*run)(void *arg), void *arg, const char *name, struct cr_thread **thread);
+
+/* The monitor mends what is lost after some milliseconds, so it would hide it. */
+static int
+start_without_monitor(void (*run)(void *arg), void *arg, const char *name, struct cr_thread **thread)
+{
+    return thread_start(strcmp(name, "coir-monitor") == 0 ? nothing : run, arg, name, thread);
+}
+
+void
+play_run(int workers, int (*first)(void *arg), void *arg)
+{
+    thread_start = cr_world.thread_start;
+    cr_world.thread_start = start_without_monitor;
+    cr_backend_install(&cr_backend_idle);
+    CR_CHECK_IS(coir_run(first, arg, &(struct coir_runtime_options){.workers = workers, .backend = "idle"}), 0);
+    cr_backend_install(NULL);
+}
+
+void
+bell_ring(struct bell *bell)
+{
+    cr_check_touch(bell);
+    bell->rung = true;
+    cr_sim_wake(bell, 1);
+}
+
+void
+bell_await(struct bell *bell)
+{
+    cr_check_touch(bell);
+    while (!bell->rung)
+        (void)cr_sim_wait(bell, COIR_NEVER, "the bell");
+    bell->rung = false;
+}

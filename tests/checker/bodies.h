@@ -1,0 +1,44 @@
+/* bodies.h: what the interleaving checker plays: small programs of two or three threads for each structure, with what
+ * must hold in them. Used by protocol_test.c (all schedules within bounds, and many random ones), mutant_test.c (each
+ * planted fault is found) and orders_test.c (each weakened order is found, or its reason is written down). */
+#ifndef TESTS_CHECKER_BODIES_H
+#define TESTS_CHECKER_BODIES_H
+
+#include "sim/search.h"
+
+struct body {
+    const char *name;
+    void (*play)(void *arg);
+    bool restless; /* deadlines may pass at any time */
+    /* Bounds of the exhaustive search; preemptions 0: only random schedules, because there are too many. */
+    uint32_t preemptions, overlooked;
+};
+
+extern const struct body lockfree_bodies[], park_bodies[], sync_bodies[], queue_bodies[], task_bodies[],
+    worker_bodies[];
+extern const uint32_t lockfree_count, park_count, sync_count, queue_count, task_count, worker_count;
+
+enum { BODIES_MOST = 64 };
+/* All of them. */
+uint32_t bodies_all(const struct body *all[BODIES_MOST]);
+/* By name; fails if there is none. */
+const struct body *body_named(const char *name);
+
+/* A check of the body: exhaustive within its bounds, or pct. */
+struct cr_check body_check(const struct body *body, enum cr_model model, enum cr_strategy_kind strategy,
+                           uint64_t schedules);
+
+/* Runs them together, each with arg. */
+void play_two(void (*a)(void *arg), void (*b)(void *arg), void *arg);
+void play_three(void (*a)(void *arg), void (*b)(void *arg), void (*c)(void *arg), void *arg);
+/* In coir_run with so many workers, without a monitor, on a backend without descriptors: must answer 0. */
+void play_run(int workers, int (*first)(void *arg), void *arg);
+
+/* An event of the kernel's: who waits is woken by a ring, also by one that came before. */
+struct bell {
+    bool rung;
+};
+void bell_ring(struct bell *bell);
+void bell_await(struct bell *bell);
+
+#endif
