@@ -94,19 +94,21 @@ try_write(struct cr_op *op)
 }
 
 /* The listener is coir's own and non-blocking. What an accept can answer for a connection that died in the queue
- * (accept(2)) is not the listener's failure: the next one is tried. */
+ * (accept(2)) is not the listener's failure: the next one is tried. The kernel takes a descriptor before it looks for a
+ * connection: a lack of descriptors is one only if somebody is there. */
 static int
 try_accept(struct cr_op *op)
 {
     socklen_t size = sizeof(struct sockaddr_storage);
-    int fd;
+    int fd, answer;
     if (CR_FAIL(CR_FAULT_ACCEPT))
         return -EMFILE;
     do
         fd = accept4(op->fd, op->data, op->data ? &size : NULL, SOCK_CLOEXEC);
     while (fd < 0 && (errno == ECONNABORTED || errno == EPROTO || errno == ENETDOWN || errno == ENOPROTOOPT ||
                       errno == EHOSTDOWN || errno == ENONET || errno == EHOSTUNREACH || errno == ENETUNREACH));
-    return result(fd);
+    answer = result(fd);
+    return (answer == -EMFILE || answer == -ENFILE) && is_ready(op->fd, POLLIN) == -EAGAIN ? -EAGAIN : answer;
 }
 
 /* The first call begins; later ones look how it went. The socket is coir's own and non-blocking. */

@@ -13,6 +13,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/fault.h"
+
 static char folder[] = "/tmp/coir-listener-XXXXXX"; /* for Unix sockets' files */
 
 static const char *
@@ -332,6 +334,64 @@ START_TEST(survives_a_lack_of_descriptors)
 }
 END_TEST
 
+/* Without a free number accept4 fails even when nobody is there; then there is nothing to shed, nothing to say, and no
+ * reason to look again and again. */
+static int
+wait_for_nobody(void *arg)
+{
+    char address[COIR_ADDRESS_TEXT];
+    struct coir_listener *listener = wire_listen("127.0.0.1:0", address);
+    struct coir_address parsed;
+    struct coir_stream *stream;
+    int others[64], count = 0, dialler = socket(AF_INET, SOCK_STREAM, 0);
+    bool somebody_first = *(bool *)arg;
+    MUST_BE(coir_address_parse(address, &parsed), 0);
+    MUST_BE(coir_listener_accept(listener, &stream, coir_after(COIR_MS)), -ETIMEDOUT); /* it has what waiting takes */
+    while ((others[count] = dup(0)) >= 0)
+        count++;
+    MUST_BE(errno, EMFILE);
+    if (somebody_first) {
+        MUST_BE(connect(dialler, (struct sockaddr *)&parsed.storage, parsed.size), 0);
+        MUST_BE(coir_listener_accept(listener, &stream, coir_after(5 * COIR_MS)), -ETIMEDOUT);
+    }
+    cr_fault_arm(UINT64_C(1) << CR_FAULT_ACCEPT, 0, false); /* counts */
+    MUST_BE(coir_listener_accept(listener, &stream, COIR_NOW), -EAGAIN);
+    MUST_BE(coir_listener_accept(listener, &stream, core_past()), -ETIMEDOUT);
+    MUST_BE(coir_listener_accept(listener, &stream, coir_after(100 * COIR_MS)), -ETIMEDOUT);
+    MUST(cr_fault_disarm() <= (coir_worker_self() < 0 ? 6 : 2)); /* a thread tries before and after each wait */
+    while (count > 0)
+        close(others[--count]);
+    close(dialler);
+    coir_listener_close(listener);
+    return 0;
+}
+
+START_TEST(a_lack_that_nobody_meets_is_none)
+{
+    struct rlimit few = {64, 64};
+    struct coir_runtime_options options = {.workers = 1, .log = count_lines};
+    struct coir_runtime *runtime;
+    struct coir_task *task;
+    int result, said[2];
+    char byte;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+    for (int i = 0; i < 2; i++) {
+        bool somebody_first = i;
+        ck_assert_int_eq(coir_runtime_start(&options, &runtime), 0);
+        ck_assert_int_eq(coir_runtime_go(runtime, wait_for_nobody, &somebody_first, NULL, &task), 0);
+        ck_assert_int_eq(coir_join(task, &result, core_soon()), 0);
+        ck_assert_int_eq(result, 0);
+        ck_assert_int_eq(coir_runtime_stop(runtime, core_soon()), 0);
+        ck_assert_int_eq(lines_logged, i);
+    }
+    ck_assert_int_eq(pipe2(said, O_NONBLOCK), 0); /* a plain thread would say it on standard error */
+    ck_assert_int_eq(dup2(said[1], STDERR_FILENO), STDERR_FILENO);
+    ck_assert_int_eq(wait_for_nobody(&(bool){false}), 0);
+    ck_assert_int_eq(read(said[0], &byte, 1), -1);
+    ck_assert_int_eq(errno, EAGAIN);
+}
+END_TEST
+
 static int
 accept_once(void *listener)
 {
@@ -377,6 +437,7 @@ add(TCase *cases)
     tcase_add_test(cases, any_address_is_both_families);
     tcase_add_test(cases, unix_files);
     tcase_add_loop_test(cases, survives_a_lack_of_descriptors, 0, 3);
+    tcase_add_test(cases, a_lack_that_nobody_meets_is_none);
     tcase_add_loop_test(cases, misuse_stops_the_process, 0, CORE_CASTS);
 }
 
