@@ -35,15 +35,22 @@ try_receive(struct cr_op *op)
 }
 
 static int
-try_send(struct cr_op *op)
+send_parts(int fd, const struct iovec *parts, size_t count)
 {
-    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)op->parts};
+    struct msghdr message;
     if (CR_FAIL(CR_FAULT_SEND))
         return -ECONNRESET;
-    if (op->count == 1) /* the cheaper call for the usual case */
-        return result(send(op->fd, op->parts->iov_base, at_most_int(op->parts->iov_len), MSG_DONTWAIT | MSG_NOSIGNAL));
-    message.msg_iovlen = op->count < IOV_MAX ? op->count : IOV_MAX;
-    return result(sendmsg(op->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL));
+    if (cr_likely(count == 1)) /* the cheaper call for the usual case */
+        return result(send(fd, parts->iov_base, at_most_int(parts->iov_len), MSG_DONTWAIT | MSG_NOSIGNAL));
+    message =
+        (struct msghdr){.msg_iov = (struct iovec *)(uintptr_t)parts, .msg_iovlen = count < IOV_MAX ? count : IOV_MAX};
+    return result(sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
+static int
+try_send(struct cr_op *op)
+{
+    return send_parts(op->fd, op->parts, op->count);
 }
 
 static int
@@ -176,6 +183,12 @@ int
 cr_operation_under(struct cr_op *op)
 {
     return installed[op->kind](op);
+}
+
+int
+cr_send_now(int fd, const struct iovec *parts, size_t count)
+{
+    return cr_likely(tries == real) ? send_parts(fd, parts, count) : -EAGAIN;
 }
 
 int

@@ -70,6 +70,10 @@ typedef int cr_operation_attempt(struct cr_op *op);
  * start. Those that were there before. */
 cr_operation_attempt *const *cr_operation_install(cr_operation_attempt *const *attempts);
 
+/* What a socket takes of these parts at once, without a record: how many bytes, or -errno. -EAGAIN, too, when attempts have
+ * been exchanged: then each is to be seen. May answer -EINTR. */
+int cr_send_now(int fd, const struct iovec *parts, size_t count);
+
 /* chaos.c: these come first, whatever is installed; NULL: nothing does. */
 void cr_operation_precede(cr_operation_attempt *const *attempts);
 /* What those hand on to. */

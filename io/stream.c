@@ -444,26 +444,39 @@ advance(struct iovec **parts, size_t *left, size_t count)
     }
 }
 
-/* All parts (which are changed on the way). Under out. */
+/* What the kernel did not take at once: waits until it takes some. */
+static int
+send_waiting(struct coir_stream *stream, struct iovec *parts, size_t count, coir_time deadline)
+{
+    struct cr_pending pending;
+    int sent;
+    pending.op = (struct cr_op){.kind = stream->is_socket ? CR_OP_SEND : CR_OP_WRITE,
+                                .fd = stream->fd,
+                                .is_tcp = stream->is_tcp,
+                                .is_file = stream->is_file,
+                                .eager = !stream->is_socket, /* a socket has just said no */
+                                .parts = parts,
+                                .count = stream->is_socket ? count : 1};
+    sent = cr_operate(&pending, &stream->out, deadline);
+    return pending.kernel_failed && sent == -ETIMEDOUT ? -EPIPE : sent;
+}
+
+/* All parts (which are changed on the way). Under out. Nearly always a socket takes all of it at once, without a record
+ * and without the backend. */
 static int
 send_all(struct coir_stream *stream, struct iovec *parts, size_t count, bool *begun, coir_time deadline)
 {
-    struct cr_pending pending;
-    bool eager = true;
     advance(&parts, &count, 0);
     while (count) {
-        int sent;
-        pending.op = (struct cr_op){.kind = stream->is_socket ? CR_OP_SEND : CR_OP_WRITE,
-                                    .fd = stream->fd,
-                                    .is_tcp = stream->is_tcp,
-                                    .is_file = stream->is_file,
-                                    .eager = eager,
-                                    .parts = parts,
-                                    .count = stream->is_socket ? count : 1};
-        sent = cr_operate(&pending, &stream->out, deadline);
-        eager = pending.op.eager;
-        if (sent < 0)
-            return sent == -ECONNRESET || (pending.kernel_failed && sent == -ETIMEDOUT) ? -EPIPE : sent;
+        int sent = -EAGAIN;
+        if (cr_likely(stream->is_socket) && !cr_lock_is_closed(&stream->out))
+            sent = cr_send_now(stream->fd, parts, count);
+        if (sent == -EAGAIN || sent == -EINTR)
+            sent = send_waiting(stream, parts, count, deadline);
+        else if (sent == -ETIMEDOUT)
+            sent = -EPIPE;
+        if (cr_unlikely(sent < 0))
+            return sent == -ECONNRESET ? -EPIPE : sent;
         *begun = true;
         advance(&parts, &count, (size_t)sent);
     }
