@@ -57,7 +57,8 @@ is_cuttable(const struct cr_op *op)
     enum cr_file_kind kind;
     if (op->kind == CR_OP_RECEIVE || op->kind == CR_OP_SEND)
         return is_stream_socket(op);
-    return op->kind == CR_OP_WRITE && cr_world.kind(op->fd, &kind) == 0 && kind == CR_KIND_PIPE &&
+    return op->kind == CR_OP_WRITE && cr_world.kind(op->fd, &kind) == 0 &&
+           (kind == CR_KIND_PIPE || kind == CR_KIND_PIPE_OUT) &&
            (op->fd >= CR_VIRTUAL || !(fcntl(op->fd, F_GETFL) & O_DIRECT));
 }
 

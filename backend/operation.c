@@ -188,7 +188,7 @@ cr_operation_under(struct cr_op *op)
 int
 cr_send_now(int fd, const struct iovec *parts, size_t count)
 {
-    return cr_likely(tries == real) ? send_parts(fd, parts, count) : -EAGAIN;
+    return cr_likely(cr_load_rlx(&tries) == real) ? send_parts(fd, parts, count) : -EAGAIN;
 }
 
 int
