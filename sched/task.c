@@ -160,7 +160,7 @@ cool(struct slab *slab)
 static void
 give_back(struct coir_task *task)
 {
-    struct slab *slab = slabs[((uint64_t)task->heap_key & ((1 << CR_SLOT_BITS) - 1)) / PER_SLAB];
+    struct slab *slab = cr_load_rlx(&slabs[((uint64_t)task->heap_key & ((1 << CR_SLOT_BITS) - 1)) / PER_SLAB]);
     task->scope = slab->free;
     slab->free = task;
     list_slab(slab);
