@@ -6,8 +6,6 @@
 #include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/fault.h"
@@ -173,12 +171,30 @@ START_TEST(the_c_library_fits_the_default_stack)
 }
 END_TEST
 
+__attribute__((noinline)) static int
+use_stack(void *arg)
+{
+    volatile char large[40000];
+    for (size_t i = 0; i < sizeof large; i++)
+        large[i] = 1;
+    (void)coir_yield();
+    (void)arg;
+    return large[0] + (coir_stack_used() >= sizeof large ? 0 : 1) - 1;
+}
+
+START_TEST(stack_used_is_a_high_water_mark)
+{
+    core_run(1, use_stack, NULL);
+}
+END_TEST
+
 static void
 add(TCase *cases)
 {
     tcase_add_test(cases, an_overflow_is_named);
     tcase_add_test(cases, each_of_a_hundred_guards_stops_who_meets_it);
     tcase_add_loop_test(cases, the_c_library_fits_the_default_stack, 1, 3);
+    tcase_add_test(cases, stack_used_is_a_high_water_mark);
 }
 
 int

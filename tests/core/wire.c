@@ -78,3 +78,18 @@ wire_await_taken(struct coir_stream *stream)
         MUST(coir_now() < end);
     } while (left && (coir_yield(), true));
 }
+
+enum wire_kind wire_kind;
+
+void
+wire_play(int number, coir_function *director, void *arg)
+{
+    wire_kind = (enum wire_kind)(number % WIRE_KINDS);
+    core_play((enum core_cast)(number / WIRE_KINDS), director, arg);
+}
+
+void
+wire_put(struct coir_stream *stream, const char *bytes, size_t size)
+{
+    MUST_BE(coir_stream_write(stream, bytes, size, core_soon()), 0);
+}
