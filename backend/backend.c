@@ -66,7 +66,7 @@ static size_t
 place(const struct cr_backend *backend)
 {
     size_t i = 0;
-    while (i < BACKENDS && backends[i] != backend)
+    while (i < BACKENDS && (!backend || strcmp(backends[i]->name, backend->name) != 0))
         i++;
     return i;
 }

@@ -46,7 +46,7 @@ void cr_backend_install(const struct cr_backend *backend);
 void cr_backend_names(char *names, size_t size);
 
 /* For tests that must know what they ran on: how many operations each backend has handed back, in the order of the table,
- * the installed one last; counted when a worker ends. NULL: the process's own counts; else they are kept elsewhere. */
+ * an installed one of another name last; counted when a worker ends. NULL: the process's own counts; else they are kept elsewhere. */
 enum { CR_BACKEND_COUNTS = 8 };
 void cr_backend_count_in(CR_ATOMIC(uint64_t) * counts);
 void cr_backend_count(const struct cr_backend *backend, uint64_t operations);

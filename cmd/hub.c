@@ -74,7 +74,7 @@ static const struct argp_option options[] = {
     {"name-time", KEY_NAME_TIME, "SECONDS", 0, "To give a name (60)", 2},
     {"grace", KEY_GRACE, "SECONDS", 0, "For connections to end when the hub stops (5)", 3},
     {"workers", KEY_WORKERS, "N", 0, "Threads that run tasks, 1 to 64 (one for each CPU)", 3},
-    {"backend", KEY_BACKEND, "NAME", 0, "The I/O model: epoll (the best there is)", 3},
+    {"backend", KEY_BACKEND, "NAME", 0, "The I/O model: epoll, poll or select (the best that opens)", 3},
     {"log", KEY_LOG, "LEVEL", 0, "error, warn, info or debug (info)", 3},
     {NULL, 0, NULL, 0, NULL, 0},
 };

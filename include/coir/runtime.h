@@ -22,14 +22,17 @@ enum coir_on_deadlock {
  * short_read=30 short_write=30 seed=1" (percent; the seed repeats the choices), makes sockets behave as badly as a kernel
  * may: for testing programs. */
 struct coir_runtime_options {
-    const char *name;    /* copied; for logs and thread names */
-    int workers;         /* 1 to 64; 0: one for each CPU this process may use (COIR_WORKERS in the environment overrides
-                            a 0) */
-    const char *backend; /* "epoll"; NULL: COIR_BACKEND from the environment, else the best */
-    size_t stack_size;   /* bytes of address space for a fiber, its guard included, a power of two from 64 KiB to
+    const char *name; /* copied; for logs and thread names */
+    int workers;      /* 1 to 64; 0: one for each CPU this process may use (COIR_WORKERS in the environment overrides
+                         a 0) */
+    /* The I/O model under fibers: "epoll", "uring" (io_uring, where the library was built with it), "poll" (a wait looks at
+     * all descriptors), "select" (the same, and only numbers below 1,024: else waits fail with -ERANGE); NULL: COIR_BACKEND
+     * from the environment, else the best that the kernel does not refuse. */
+    const char *backend;
+    size_t stack_size;  /* bytes of address space for a fiber, its guard included, a power of two from 64 KiB to
                             64 MiB; 0: 256 KiB, of which 64 KiB are guard */
-    size_t task_limit;   /* tasks alive at once, at most 16,777,215; 0: that many */
-    coir_log_sink *log;  /* NULL: standard error */
+    size_t task_limit;  /* tasks alive at once, at most 16,777,215; 0: that many */
+    coir_log_sink *log; /* NULL: standard error */
     void *log_arg;
     enum coir_on_deadlock on_deadlock;
     bool no_overflow_report; /* do not install the handler that names a task whose stack overflows */
@@ -38,7 +41,8 @@ struct coir_runtime_options {
 
 /* Suspends its thread. Runs function as the first task of a new runtime, the calling thread being its first worker. Its
  * result, when all tasks but daemons have ended; or the -errno that kept it from starting, with a sentence in
- * coir_error_detail: -EINVAL (an option, or the environment), -EBUSY (called from a fiber), -ENOMEM, -EAGAIN (no thread). */
+ * coir_error_detail: -EINVAL (an option, or the environment), -EBUSY (called from a fiber), -ENOMEM, -EAGAIN (no thread), -EMFILE, and what
+ * the kernel says of a named backend that it refuses. */
 COIR_EXPORT int coir_run(coir_function *function, void *arg, const struct coir_runtime_options *options);
 
 /* The same for a program with its own main loop: all workers are new threads. */
@@ -57,7 +61,7 @@ COIR_EXPORT int coir_runtime_stop(struct coir_runtime *runtime, coir_time deadli
 /* The current task's runtime, or NULL. */
 COIR_EXPORT struct coir_runtime *coir_runtime_self(void);
 
-/* "epoll" ...; static. */
+/* The one that runs: "epoll" ...; static. */
 COIR_EXPORT const char *coir_runtime_backend(const struct coir_runtime *runtime);
 
 /* How many workers it has. */

@@ -2,7 +2,8 @@
  *
  * Any number of tasks may use a stream at the same time: readers take turns in order of arrival, so do writers (a
  * write never interleaves with another). Bytes, full blocks and lines may be read in turn; the read buffer (16 KiB,
- * made at the first need) is inside. End of stream: bytes answer 0, lines -EPIPE. */
+ * made at the first need) is inside. End of stream: bytes answer 0, lines -EPIPE. -ERANGE: the descriptor's number is too
+ * large for the runtime's backend to wait for (only select's). */
 #ifndef COIR_STREAM_H
 #define COIR_STREAM_H
 
