@@ -265,6 +265,8 @@ uring_start(void *opened, struct cr_op *op)
         return CR_BLOCKS;
     if (!op->is_file && (op->try_only || tries_first(op))) {
         int result = op->known_only && !op->eager ? -EAGAIN : cr_operation_try(op);
+        if (result == CR_AGAIN) /* chaos: the ring waits for what is there already */
+            result = -EAGAIN;
         op->eager = is_worth_trying(op, result);
         if (result != -EAGAIN || op->try_only)
             return result;

@@ -25,10 +25,12 @@ struct cr_ring {
     CR_ATOMIC(void *) slots[CR_RING_SLOTS];
 };
 
+/* Sequentially consistent: a worker that has set its idle bit (a read-modify-write of another word) must not find the
+ * tail that was there before. C11 orders only what is sequentially consistent itself behind that. */
 static inline bool
 cr_ring_is_empty(const struct cr_ring *ring)
 {
-    return cr_load_acq(&ring->head) == cr_load_acq(&ring->tail);
+    return cr_load_acq(&ring->head) == cr_load_sc(&ring->tail);
 }
 
 /* How many, for its owner; thieves may take some at any time. */

@@ -17,7 +17,7 @@ fiber_main(void *arg)
     if (task->locals)
         cr_locals_end(task);
     CR_SHARED_WRITE(task->result) = result;
-    cr_store_rlx(&task->flags, task->flags | CR_TASK_OVER);
+    cr_store_rlx(&task->flags, cr_load_rlx(&task->flags) | CR_TASK_OVER);
     cr_context_end(&task->context, &cr_here.worker->loop);
 }
 
@@ -35,7 +35,8 @@ int
 cr_task_bind(struct cr_worker *worker, struct coir_task *task)
 {
     const char *why = "no memory for its timer";
-    (void)cr_swap_sc(&task->worker, worker); /* against cancel: it sees us, or we see its flag */
+    (void)cr_swap_sc(&task->worker, worker); /* against cancel: it sees us, or we see its flag, */
+    (void)cr_load_sc(&task->canceled);       /* from here on: whoever looks later finds no older value */
     if (cr_unlikely(worker->stopping))
         (void)cr_or_ar(&task->canceled, 1);
     if (cr_timers_bind(&worker->timers))

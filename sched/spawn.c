@@ -133,7 +133,7 @@ apply(struct coir_task *task, const struct coir_task_options *options)
     if (options->name)
         snprintf(task->name, sizeof task->name, "%s", options->name);
     if (options->daemon)
-        cr_store_rlx(&task->flags, task->flags | CR_TASK_DAEMON);
+        cr_store_rlx(&task->flags, cr_load_rlx(&task->flags) | CR_TASK_DAEMON);
     return 0;
 }
 
@@ -154,7 +154,7 @@ dispatch(struct coir_runtime *runtime, struct coir_task *task)
 {
     struct cr_worker *worker = less_loaded(runtime);
     (void)cr_add_rlx(&worker->load, 1);
-    cr_store_rlx(&task->flags, task->flags | CR_TASK_PLACED);
+    cr_store_rlx(&task->flags, cr_load_rlx(&task->flags) | CR_TASK_PLACED);
     CR_SHARED_WRITE(task->ready.kind) = CR_NOTE_NEWBORN;
     cr_worker_post(worker, &task->ready);
 }

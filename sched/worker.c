@@ -77,8 +77,8 @@ note_stop(struct cr_worker *worker, struct cr_note *note)
 {
     (void)note;
     cr_store_rel(&worker->stop_posted, 0);
-    if (worker->stopping || cr_load_acq(&worker->runtime->state) < CR_RUNTIME_STOPPING)
-        return;
+    if (worker->stopping || cr_load_acq(&worker->runtime->state) != CR_RUNTIME_STOPPING)
+        return; /* when it is done nobody is left */
     worker->stopping = true;
     cr_task_each(cancel_if_ours, worker);
 }
@@ -188,7 +188,8 @@ sleep_until_something(struct cr_worker *worker)
     (void)cr_or_sc(&runtime->idle, bit); /* against the fence in cr_go: newborn pushed, or idle bit seen */
     if (worker->searching && !CR_MUTANT(SEARCHING_KEPT)) {
         worker->searching = false;
-        cr_store_rel(&runtime->searching, 0);
+        (void)cr_swap_sc(&runtime->searching,
+                         0); /* before the rings are read: a spawner behind its fence sees it, or we its newborn */
     }
     if ((CR_MUTANT(RINGS_NOT_READ_AGAIN) || !cr_newborns_anywhere(runtime)) && !cr_runtime_check(runtime, &again) &&
         cr_inbox_doze(&worker->inbox)) {

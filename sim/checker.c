@@ -46,6 +46,7 @@ static struct cr_run_options options;
 static struct cr_schedule *schedule;
 static struct cr_run_outcome *outcome;
 static uint32_t steps, started; /* started: threads besides the first */
+static uint32_t fresh;          /* threads that are */
 static uint32_t together;       /* how many of cr_check_together have not ended */
 static uint64_t writes, yields;
 static bool busy;      /* with decisions: accesses are our own */
@@ -64,6 +65,8 @@ static uint32_t
 decide(const struct cr_decision *decision)
 {
     uint32_t option;
+    if (outcome->redundant)
+        return 0;
     busy = true;
     option = cr_strategy_decide(decision);
     busy = false;
@@ -179,10 +182,7 @@ pick(void *arg, struct cr_sim_thread *const *ready, uint32_t count, struct cr_si
         if (i && (decision.runs || list.agents[i] == TIME_AGENT))
             decision.dear |= UINT64_C(1) << i;
     }
-    if (!decision.allowed) {
-        outcome->redundant = true;
-        decision.allowed = 1;
-    }
+    outcome->redundant |= !decision.allowed;
     if (list.count > 1)
         option = decide(&decision);
     if (running && list.agents[option] != running->id)
@@ -231,18 +231,25 @@ disturb_others(const struct agent *agent, const struct intent *intent)
             other->disturbed = true;
 }
 
+static void
+no_longer_fresh(struct agent *agent)
+{
+    fresh -= agent->fresh;
+    agent->fresh = false;
+}
+
 /* Others may go on here. */
 static void
 come_to_point(struct agent *agent, const struct cr_access_record *record)
 {
-    if (outcome->redundant)
-        cr_sim_fail("redundant");
     if (++steps > options.steps)
         cr_sim_fail("not done after %u accesses: does it turn in a circle?", options.steps);
-    if (!agent->fresh && (!cr_strategy_wants(steps) || !(options.every_point || record->site->marks)))
+    if (outcome->redundant) /* to its end without further ado: abandoned, it would leave things behind */
+        return;
+    if (!fresh && (!cr_strategy_wants(steps) || !(options.every_point || record->site->marks)))
         return;
     all_fresh |= agent->fresh;
-    agent->fresh = false;
+    no_longer_fresh(agent);
     agent->intent = intent_of(record);
     cr_sim_point();
     agent->intent = (struct intent){.unknown = true}; /* unknown until the next point */
@@ -372,6 +379,7 @@ begin_thread(void *arg)
         (void)cr_task_self();
     agent->quiet--;
     agent->run(agent->arg);
+    no_longer_fresh(agent);
     agent->quiet++; /* for the rest */
     if (!--together)
         cr_sim_wake(&together, 1);
@@ -388,6 +396,7 @@ start(void (*run)(void *arg), void *arg, const char *name, bool is_plain)
     agent->arg = arg;
     agent->is_plain = is_plain;
     agent->fresh = true;
+    fresh++;
     agent->intent.unknown = true;
     thread = cr_sim_start(begin_thread, agent, name);
     cr_always(thread->id == started);
@@ -547,7 +556,7 @@ cr_run_once(const struct cr_run_options *new_options, void (*body)(void *arg), v
     *told = (struct cr_run_outcome){.failed = false};
     schedule->count = 0;
     memset(agents, 0, sizeof agents);
-    steps = started = together = 0;
+    steps = started = together = fresh = 0;
     writes = yields = 0;
     all_fresh = false;
     cr_memory_begin(options.model, options.placing, choose_value);
@@ -558,7 +567,7 @@ cr_run_once(const struct cr_run_options *new_options, void (*body)(void *arg), v
     cr_checker_install(NULL);
     told->steps = steps;
     told->learned = cr_memory_learned();
-    told->failed = end.end != CR_SIM_DONE && !told->redundant;
+    told->failed = end.end != CR_SIM_DONE;
     if (told->failed)
         snprintf(told->text, sizeof told->text, "%s%s", ends[end.end], end.text);
 }

@@ -27,7 +27,7 @@ struct cr_run_options {
 };
 
 struct cr_run_outcome {
-    bool failed, redundant; /* redundant: given up, because it goes a way that is gone elsewhere */
+    bool failed, redundant; /* redundant: from some step on it went a way that is gone elsewhere */
     bool learned;           /* places were found to be shared that were not known to be */
     uint32_t steps;
     uint64_t seen; /* what the body has told by cr_check_seen */

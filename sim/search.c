@@ -201,6 +201,9 @@ tell_failure(const struct cr_check *check, struct shared *shared, struct cr_chec
         in_child(check, REPEAT, 0, shared, said, sizeof said);
         snprintf(result->text, sizeof result->text, "%s", shared->result.text);
         cr_schedule_write(&best, result->replay, sizeof result->replay);
+    } else {
+        snprintf(result->text + strlen(result->text), sizeof result->text - strlen(result->text),
+                 " (and not when it is repeated: the body depends on more than its schedule)");
     }
     fprintf(stderr, "%s.%s failed in schedule %llu: %s\n    repeat it: CK_FORK=no COIR_CHECK_REPLAY='%s.%s:%s' %s\n",
             check->name, models[check->run.model], (unsigned long long)result->schedules, result->text, check->name,

@@ -75,14 +75,27 @@ start_without_monitor(void (*run)(void *arg), void *arg, const char *name, struc
     return thread_start(strcmp(name, "coir-monitor") == 0 ? nothing : run, arg, name, thread);
 }
 
-void
-play_run(int workers, int (*first)(void *arg), void *arg)
+static const struct coir_runtime_options *
+simple(int workers)
 {
+    static struct coir_runtime_options options;
     thread_start = cr_world.thread_start;
     cr_world.thread_start = start_without_monitor;
     cr_backend_install(&cr_backend_idle);
-    CR_CHECK_IS(coir_run(first, arg, &(struct coir_runtime_options){.workers = workers, .backend = "idle"}), 0);
-    cr_backend_install(NULL);
+    options = (struct coir_runtime_options){.workers = workers, .backend = "idle"};
+    return &options;
+}
+
+void
+play_run(int workers, int (*first)(void *arg), void *arg)
+{
+    CR_CHECK_IS(coir_run(first, arg, simple(workers)), 0);
+}
+
+void
+play_start(int workers, struct coir_runtime **runtime)
+{
+    CR_CHECK_IS(coir_runtime_start(simple(workers), runtime), 0);
 }
 
 void

@@ -5,6 +5,7 @@
 #define TESTS_CHECKER_BODIES_H
 
 #include "sim/search.h"
+#include <coir/runtime.h>
 
 struct body {
     const char *name;
@@ -33,6 +34,8 @@ void play_two(void (*a)(void *arg), void (*b)(void *arg), void *arg);
 void play_three(void (*a)(void *arg), void (*b)(void *arg), void (*c)(void *arg), void *arg);
 /* In coir_run with so many workers, without a monitor, on a backend without descriptors: must answer 0. */
 void play_run(int workers, int (*first)(void *arg), void *arg);
+/* The same for coir_runtime_start. */
+void play_start(int workers, struct coir_runtime **runtime);
 
 /* An event of the kernel's: who waits is woken by a ring, also by one that came before. */
 struct bell {
