@@ -3,8 +3,9 @@
  * JOURNEY 2: what the backend hands over becomes ready here (deliver).
  * JOURNEY 3: the loop enters the fiber (next).
  *
- * Fairness: every 64 turns the loop looks at its inbox, its timers and its backend, whatever is ready; every 16th turn a
- * newborn goes first. A monitor thread makes a look due each few milliseconds in case turns are long.
+ * Fairness: every 64 turns the loop looks at its inbox, its timers and its backend, whatever is ready (at the backend
+ * only if all fibers whose operations came back last time have run); every 16th turn a newborn goes first. A monitor
+ * thread makes a look due each few milliseconds in case turns are long.
  *
  * Going to sleep: set the idle bit; look again into every ring of newborns; say ASLEEP in the inbox; wait in the backend.
  * A spawner pushes, fences, reads the idle bits: one of both sees the other (Dekker). A poster finds ASLEEP or is found. */
@@ -132,10 +133,14 @@ reap(struct cr_worker *worker, coir_time until)
 static void
 look_around(struct cr_worker *worker)
 {
+    bool overdue = cr_load_rlx(&worker->overdue);
     cr_store_rlx(&worker->overdue, 0);
     drain(worker);
     expire(worker);
-    if (worker->backend->maybe_ready(worker->backend_self))
+    /* What came back last time runs first, which is its turn anyway: fetched earlier, the next ones would only wait behind
+     * it, and what the kernel touched of their sockets would be out of the cache when they run (7 % of an echo server's
+     * time at 1,000 connections). */
+    if ((!worker->returned || overdue) && worker->backend->maybe_ready(worker->backend_self))
         reap(worker, COIR_NOW);
     /* Daemons that never sleep must not keep a runtime from ending. */
     if (cr_unlikely(cr_load_rlx(&worker->runtime->state) == CR_RUNTIME_ENDING)) {

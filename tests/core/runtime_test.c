@@ -266,10 +266,13 @@ be_fair(void *arg)
         MUST_BE(coir_join(newborn, NULL, core_soon()), 0);
         MUST(at_birth - before <= 1024);
     }
-    for (int i = 0; i < pairs; i++) { /* and what comes from the kernel */
+    for (int i = 0; i < pairs;
+         i++) { /* and what comes from the kernel, one after the other: each within a look or two */
+        uint64_t before = __atomic_load_n(&turns, __ATOMIC_RELAXED);
         MUST_BE(coir_stream_write(ends[i][1], "x", 1, core_soon()), 0);
         MUST_BE(coir_join(readers[i], &result, core_soon()), 0);
         MUST_BE(result, 1);
+        MUST(__atomic_load_n(&turns, __ATOMIC_RELAXED) - before <= 256);
         coir_stream_close(ends[i][0]);
         coir_stream_close(ends[i][1]);
     }
