@@ -35,6 +35,7 @@ struct cr_wait {
     const struct cr_edge
         *edge;              /* what it waits for, if another task has that (graph.h); NULL. Read by who has pinned us */
     CR_ATOMIC(bool) linked; /* set and cleared under the guard; clearing is the last that a waker does to a wait */
+    bool won;               /* the claim was made through it; of use where a task waits in several places (several.h) */
 } __attribute__((aligned(16)));
 
 /* What a call with a deadline answers before it does anything: 0 or -ECANCELED. A span stops the process. */
@@ -91,6 +92,7 @@ cr_wait_claim(struct cr_wait *wait, int result)
             if ((old & ~(uint64_t)CR_CLAIM_PINS) != waiting) /* else somebody has just pinned it, or let it go */
                 return false;
     CR_SHARED_WRITE(task->result) = result;
+    CR_SHARED_WRITE(wait->won) = true;
     return true;
 }
 
