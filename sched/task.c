@@ -7,6 +7,7 @@
 #include "backend/block.h"
 #include "base/memory.h"
 #include "base/world.h"
+#include "sched/graph.h"
 
 #include <pthread.h>
 #include <stdarg.h>
@@ -212,6 +213,7 @@ cr_task_new(struct cr_task_cache *cache)
     task->locals = NULL;
     task->detail = NULL;
     task->copy = NULL;
+    task->held = NULL;
     task->name[0] = '\0';
     cr_store_rel(&task->id, id);
     return task;
@@ -265,8 +267,12 @@ static void
 leave(void *value)
 {
     struct coir_task *task = value;
+    void *bottom;
+    size_t size;
     cr_here.task = task;
     cr_locals_end(task);
+    if (task->held && cr_world.thread_bounds(&bottom, &size) == 0)
+        cr_held_check(task, bottom);
     if (task->bell >= 0)
         cr_block.bell_close(task->bell);
     cr_here.task = NULL;
@@ -280,6 +286,7 @@ cr_task_attach(void)
     if (!task)
         cr_misuse("no memory for the calling thread's task");
     cr_store_rlx(&task->flags, CR_TASK_THREAD);
+    task->runtime = NULL;
     task->bell = -1;
     cr_here.task = task;
     cr_world.thread_leaving(leave, task);

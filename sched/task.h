@@ -29,6 +29,7 @@
 
 struct cr_worker;
 struct cr_wait;
+struct cr_held;
 struct cr_locals;
 struct coir_runtime;
 
@@ -37,8 +38,16 @@ enum { CR_RUNNING, CR_WAITING, CR_CLAIMED }; /* states of the claim word */
  * keeps it from leaving that wait. */
 enum { CR_CLAIM_STATE = 3, CR_CLAIM_PIN = 4, CR_CLAIM_PINS = 0xfffc, CR_CLAIM_SHIFT = 16 };
 enum { CR_ENDED = 1, CR_RELEASED = 2, CR_NOTED = 4, CR_TELLING = 8, CR_LIFE_FLAGS = 15 };
-/* task->flags; IN_FLIGHT: it does not run, and its in_flight holds what it has thrown. */
-enum { CR_TASK_THREAD = 1, CR_TASK_DAEMON = 2, CR_TASK_OVER = 4, CR_TASK_PLACED = 8, CR_TASK_IN_FLIGHT = 16 };
+/* task->flags; IN_FLIGHT: it does not run, and its in_flight holds what it has thrown. LIMITED: a scope it is inside will
+ * cancel it at a deadline. */
+enum {
+    CR_TASK_THREAD = 1,
+    CR_TASK_DAEMON = 2,
+    CR_TASK_OVER = 4,
+    CR_TASK_PLACED = 8,
+    CR_TASK_IN_FLIGHT = 16,
+    CR_TASK_LIMITED = 32
+};
 enum { CR_NAME = 32 };
 enum { CR_SLOT_BITS = 24, CR_ID_BITS = 60 };
 
@@ -75,14 +84,17 @@ struct coir_task {
 
     /* Rarely touched. */
     struct cr_note look; /* the note of cr_task_poke */
-    struct cr_stack stack;
+    union {
+        struct cr_stack stack; /* fibers */
+        int32_t bell;          /* plain threads: backend/block.h's descriptor; -1 */
+    };
     void (*on_end)(struct coir_task *task); /* a scope's; NULL. Called by the owner's loop; must not wait */
     void *scope;
     struct cr_list scope_link;
     struct cr_locals *locals;
-    char *detail; /* the last failure as a sentence; owned */
-    void *copy;   /* of its argument; owned */
-    int32_t bell; /* plain threads: backend/block.h's descriptor; -1 */
+    char *detail;         /* the last failure as a sentence; owned */
+    void *copy;           /* of its argument; owned */
+    struct cr_held *held; /* the locks it has, the last taken first (graph.h). Read by who has pinned it */
     char name[CR_NAME];
 } __attribute__((aligned(64)));
 

@@ -4,6 +4,7 @@
  * there: that is why a signaller may look at WAITERS without the guard. */
 #include <coir/condition.h>
 
+#include "sched/graph.h"
 #include "sched/lock.h"
 
 enum { WAITERS = 2 };
@@ -49,6 +50,8 @@ coir_condition_wait(struct coir_condition *condition, struct coir_mutex *mutex, 
     struct coir_task *self = cr_task_self();
     struct cr_lock *lock = (struct cr_lock *)(void *)mutex->words;
     int result = cr_enter(self, deadline);
+    struct cr_held *held = (struct cr_held *)(void *)mutex->held;
+    struct cr_edge edge = {.object = mutex, .where = __builtin_return_address(0), .must = true};
     uint32_t depth;
     if (!cr_lock_is_mine(lock, self))
         cr_misuse("coir_condition_wait: task '%s' does not hold the mutex", self->name);
@@ -57,9 +60,14 @@ coir_condition_wait(struct coir_condition *condition, struct coir_mutex *mutex, 
     if (result)
         return result;
     depth = mutex->depth;
+    edge.kind = held->kind;
     mutex->depth = 0;
+    cr_held_drop(self, held);
     result = wait_without(condition, lock, self, deadline);
-    cr_always(cr_lock_take(lock, self, COIR_NEVER, CR_LOCK_DEAF) == 0);
+    if (!cr_lock_try(lock, self))
+        cr_always(cr_lock_wait(lock, self, COIR_NEVER, CR_LOCK_DEAF, &edge) == 0);
+    CR_SHARED_WRITE(mutex->taken) = edge.where;
+    cr_held_push(self, held, edge.kind);
     mutex->depth = depth;
     return result;
 }

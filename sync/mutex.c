@@ -5,6 +5,7 @@
 #include "sched/graph.h"
 #include "sched/lock.h"
 
+#include <stddef.h>
 #include <stdio.h>
 
 static struct cr_lock *
@@ -13,10 +14,16 @@ lock_of(struct coir_mutex *mutex)
     return (struct cr_lock *)(void *)mutex->words;
 }
 
+static struct cr_held *
+held_of(struct coir_mutex *mutex)
+{
+    return (struct cr_held *)(void *)mutex->held;
+}
+
 void
 coir_mutex_init(struct coir_mutex *mutex, enum coir_mutex_kind as)
 {
-    *mutex = (struct coir_mutex){{0, 0}, 0, as, NULL, NULL};
+    *mutex = (struct coir_mutex){{0, 0}, 0, as, NULL, NULL, {0, 0}};
 }
 
 void
@@ -28,11 +35,13 @@ coir_mutex_fini(struct coir_mutex *mutex)
 
 /* ---- What others see of a wait for it ---- */
 
-static uint64_t
-owner_of(const void *object)
+static uint32_t
+owner_of(const void *object, uint64_t *ids, uint32_t most)
 {
     const struct coir_mutex *mutex = object;
-    return cr_load_acq((const uintptr_t *)&mutex->words[0]) >> CR_LOCK_SHIFT;
+    (void)most;
+    ids[0] = cr_load_acq((const uintptr_t *)&mutex->words[0]) >> CR_LOCK_SHIFT;
+    return ids[0] != 0;
 }
 
 static const char *
@@ -50,16 +59,27 @@ describe(const void *object, char *text, size_t size)
              cr_place_text(mutex->taken, place, sizeof place));
 }
 
-static const struct cr_edge_kind kind = {owner_of, describe};
+static const struct cr_edge_kind kind = {
+    .owners = owner_of, .describe = describe, .held_at = offsetof(struct coir_mutex, held)};
 
 /* ---- Locking ---- */
+
+static inline int
+got(struct coir_mutex *mutex, struct coir_task *self, const void *where)
+{
+    CR_SHARED_WRITE(mutex->taken) = where;
+    cr_held_push(self, held_of(mutex), &kind);
+    return 0;
+}
 
 /* Held by somebody; by the caller himself, too. */
 static int
 lock_slowly(struct coir_mutex *mutex, struct coir_task *self, coir_time deadline, const void *where)
 {
-    struct cr_edge edge = {&kind, mutex, where, deadline != COIR_NEVER};
+    struct cr_edge edge = {.kind = &kind, .object = mutex, .where = where, .timed = deadline != COIR_NEVER};
     int result = cr_lock_wait(lock_of(mutex), self, deadline, CR_LOCK_DEAF, &edge);
+    if (!result)
+        return got(mutex, self, where);
     if (result != -EDEADLK)
         return result;
     if (!cr_lock_is_mine(lock_of(mutex), self))
@@ -80,13 +100,9 @@ static inline int
 lock_at(struct coir_mutex *mutex, coir_time deadline, const void *where)
 {
     struct coir_task *self = cr_task_self();
-    int result = 0;
     cr_check_deadline(deadline);
-    if (cr_unlikely(!cr_lock_try(lock_of(mutex), self)))
-        result = lock_slowly(mutex, self, deadline, where);
-    if (cr_likely(!result))
-        mutex->taken = where;
-    return result;
+    return cr_likely(cr_lock_try(lock_of(mutex), self)) ? got(mutex, self, where)
+                                                        : lock_slowly(mutex, self, deadline, where);
 }
 
 int
@@ -104,8 +120,10 @@ coir_mutex_unlock(struct coir_mutex *mutex)
         mutex->depth--;
         return;
     }
-    if (cr_unlikely(!cr_lock_try_give(lock_of(mutex), self)))
+    if (cr_unlikely(!cr_lock_is_mine(lock_of(mutex), self)))
         cr_misuse("coir_mutex_unlock: task '%s' does not hold this mutex", self->name);
+    cr_held_drop(self, held_of(mutex));
+    cr_lock_give(lock_of(mutex), self);
 }
 
 struct coir_mutex *

@@ -14,10 +14,11 @@ struct coir_mutex {
     uint32_t depth, kind;
     const char *place; /* where it was made, and where it was taken, for reports */
     const void *taken;
+    uintptr_t held[2];
 };
 /* clang-format off */
-#define COIR_MUTEX_INIT {{0, 0}, 0, COIR_MUTEX_PLAIN, COIR_HERE, 0}
-#define COIR_MUTEX_INIT_RECURSIVE {{0, 0}, 0, COIR_MUTEX_RECURSIVE, COIR_HERE, 0}
+#define COIR_MUTEX_INIT {{0, 0}, 0, COIR_MUTEX_PLAIN, COIR_HERE, 0, {0, 0}}
+#define COIR_MUTEX_INIT_RECURSIVE {{0, 0}, 0, COIR_MUTEX_RECURSIVE, COIR_HERE, 0, {0, 0}}
 /* clang-format on */
 
 COIR_EXPORT void coir_mutex_init(struct coir_mutex *mutex, enum coir_mutex_kind kind);
