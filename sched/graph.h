@@ -72,9 +72,16 @@ struct cr_held {
 static inline void
 cr_held_push(struct coir_task *self, struct cr_held *held, const struct cr_edge_kind *kind)
 {
-    CR_SHARED_WRITE(held->next) = self->held;
     CR_SHARED_WRITE(held->kind) = kind;
+    CR_SHARED_WRITE(held->next) = self->held;
     CR_SHARED_WRITE(self->held) = held;
+}
+
+/* Whether it is the one taken last, so that it is surely the task's. */
+static inline bool
+cr_held_is_last(const struct coir_task *self, const struct cr_held *held)
+{
+    return self->held == held;
 }
 
 void cr_held_drop_other(struct coir_task *self, struct cr_held *held);
@@ -83,7 +90,7 @@ void cr_held_drop_other(struct coir_task *self, struct cr_held *held);
 static inline void
 cr_held_drop(struct coir_task *self, struct cr_held *held)
 {
-    if (cr_likely(self->held == held))
+    if (cr_likely(cr_held_is_last(self, held)))
         CR_SHARED_WRITE(self->held) = held->next;
     else
         cr_held_drop_other(self, held);

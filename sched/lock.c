@@ -93,6 +93,7 @@ cr_lock_hand_over(struct cr_lock *lock)
     struct coir_task *next = NULL;
     struct cr_wait *wait;
     bool given = false;
+    cr_always(cr_load_rlx(&lock->word) >> CR_LOCK_SHIFT == cr_load_rlx(&cr_here.task->id));
     while (!next && (wait = cr_waiters_first(&lock->first))) {
         given = deserves_it(wait);
         if (cr_wait_claim(wait, given ? 0 : COMPETE))

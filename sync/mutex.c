@@ -72,10 +72,11 @@ got(struct coir_mutex *mutex, struct coir_task *self, const void *where)
     return 0;
 }
 
-/* Held by somebody; by the caller himself, too. */
-static int
-lock_slowly(struct coir_mutex *mutex, struct coir_task *self, coir_time deadline, const void *where)
+/* Held by somebody, perhaps by the caller; or the first call of its thread. */
+static __attribute__((noinline)) int
+lock_slowly(struct coir_mutex *mutex, coir_time deadline, const void *where)
 {
+    struct coir_task *self = cr_task_self();
     struct cr_edge edge = {.kind = &kind, .object = mutex, .where = where, .timed = deadline != COIR_NEVER};
     int result = cr_lock_wait(lock_of(mutex), self, deadline, CR_LOCK_DEAF, &edge);
     if (!result)
@@ -95,14 +96,15 @@ lock_slowly(struct coir_mutex *mutex, struct coir_task *self, coir_time deadline
                    made_at(mutex));
 }
 
-/* where: the address the public call returns to. */
-static inline int
+/* where: the address the public call returns to. The usual case needs no register saved. */
+static inline __attribute__((always_inline)) int
 lock_at(struct coir_mutex *mutex, coir_time deadline, const void *where)
 {
-    struct coir_task *self = cr_task_self();
+    struct coir_task *self = cr_here.task;
     cr_check_deadline(deadline);
-    return cr_likely(cr_lock_try(lock_of(mutex), self)) ? got(mutex, self, where)
-                                                        : lock_slowly(mutex, self, deadline, where);
+    if (cr_unlikely(!self) || cr_unlikely(!cr_lock_try(lock_of(mutex), self)))
+        return lock_slowly(mutex, deadline, where);
+    return got(mutex, self, where);
 }
 
 int
@@ -111,17 +113,29 @@ coir_mutex_lock(struct coir_mutex *mutex, coir_time deadline)
     return lock_at(mutex, deadline, __builtin_return_address(0));
 }
 
-void
-coir_mutex_unlock(struct coir_mutex *mutex)
+/* Recursive, or not the last that the caller took, or not the caller's at all. */
+static __attribute__((noinline)) void
+unlock_slowly(struct coir_mutex *mutex)
 {
     struct coir_task *self = cr_task_self();
-    /* depth is the owner's: anybody else's look at it is answered by the lock's word. */
-    if (cr_unlikely(mutex->kind == COIR_MUTEX_RECURSIVE) && cr_lock_is_mine(lock_of(mutex), self) && mutex->depth) {
+    if (!cr_lock_is_mine(lock_of(mutex), self))
+        cr_misuse("coir_mutex_unlock: task '%s' does not hold this mutex", self->name);
+    if (mutex->depth) {
         mutex->depth--;
         return;
     }
-    if (cr_unlikely(!cr_lock_is_mine(lock_of(mutex), self)))
-        cr_misuse("coir_mutex_unlock: task '%s' does not hold this mutex", self->name);
+    cr_held_drop(self, held_of(mutex));
+    cr_lock_give(lock_of(mutex), self);
+}
+
+void
+coir_mutex_unlock(struct coir_mutex *mutex)
+{
+    struct coir_task *self = cr_here.task;
+    if (cr_unlikely(!self) || cr_unlikely(!cr_held_is_last(self, held_of(mutex))) || cr_unlikely(mutex->depth)) {
+        unlock_slowly(mutex);
+        return;
+    }
     cr_held_drop(self, held_of(mutex));
     cr_lock_give(lock_of(mutex), self);
 }
