@@ -32,7 +32,8 @@
     MUTANT(SEARCHING_KEPT, "a searcher that sleeps stays the searcher")                                   \
     MUTANT(ITEM_BEFORE_CLAIM, "a put copies its item before it has claimed the getter")                   \
     MUTANT(GIVE_BY_STORE, "a lock that nobody seems to wait for is given back by a store")                \
-    MUTANT(NO_LOOK_BEFORE_SLEEP, "a fiber parks without looking whether it is canceled already")
+    MUTANT(NO_LOOK_BEFORE_SLEEP, "a fiber parks without looking whether it is canceled already")          \
+    MUTANT(FOUND_BY_STORE, "a searcher that has found something says so by a store")
 
 #ifdef CR_CHECKED
 
