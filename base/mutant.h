@@ -37,7 +37,8 @@
     MUTANT(WON_BUT_READY, "a wait in several places overlooks that it was ended while it was hung up")    \
     MUTANT(DONE_BEFORE_VALUE, "a future is done before its value is there")                               \
     MUTANT(CANCEL_WHAT_RUNS, "a future is canceled though its job has begun")                             \
-    MUTANT(CALLBACK_FORGOTTEN, "who adds a callback does not look again whether the future is done")
+    MUTANT(CALLBACK_FORGOTTEN, "who adds a callback does not look again whether the future is done")      \
+    MUTANT(FOUND_BY_STORE, "a searcher that has found something says so by a store")
 
 #ifdef CR_CHECKED
 

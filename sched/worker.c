@@ -217,6 +217,9 @@ sleep_until_something(struct cr_worker *worker)
         cr_monitor_wake(runtime);
     }
     (void)cr_and_sc(&runtime->idle, ~bit);
+    /* Against nudge_one: whoever left the search to us must not wait until we look at our notes. */
+    if (cr_load_sc(&worker->nudged))
+        worker->searching = true;
 }
 
 /* ---- The loop ---- */
@@ -273,7 +276,10 @@ static void
 found_work(struct cr_worker *worker)
 {
     worker->searching = false;
-    cr_store_rel(&worker->runtime->searching, 0);
+    if (CR_MUTANT(FOUND_BY_STORE))
+        cr_store_rel(&worker->runtime->searching, 0);
+    else
+        (void)cr_swap_sc(&worker->runtime->searching, 0); /* before the rings are read, as in sleep_until_something */
     if (cr_newborns_anywhere(worker->runtime))
         cr_nudge(worker->runtime);
 }
