@@ -33,7 +33,11 @@
     MUTANT(ITEM_BEFORE_CLAIM, "a put copies its item before it has claimed the getter")                   \
     MUTANT(GIVE_BY_STORE, "a lock that nobody seems to wait for is given back by a store")                \
     MUTANT(NO_LOOK_BEFORE_SLEEP, "a fiber parks without looking whether it is canceled already")          \
-    MUTANT(FOUND_BY_STORE, "a searcher that has found something says so by a store")
+    MUTANT(FOUND_BY_STORE, "a searcher that has found something says so by a store")                      \
+    MUTANT(MUTEX_BEFORE_LIST, "who waits for a condition gives the mutex up before it is on the list")    \
+    MUTANT(HALF_A_ROUND, "a barrier lets others through though one has given up")                         \
+    MUTANT(WRITER_LEAVES_QUIETLY, "a writer that gives up lets nobody in who waited behind it")           \
+    MUTANT(DONE_BEFORE_RESULT, "once publishes that it is done before its result")
 
 #ifdef CR_CHECKED
 

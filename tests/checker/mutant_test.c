@@ -47,6 +47,10 @@ static const struct row rows[] = {
     {"GIVE_BY_STORE", "mutex-2x4", CR_MODEL_TSO, 500, "all wait"},
     {"NO_LOOK_BEFORE_SLEEP", "task-cancel-competing", CR_MODEL_TSO, 100, "all wait"},
     {"FOUND_BY_STORE", "newborns-relay", CR_MODEL_TSO, 20000, "all wait"},
+    {"MUTEX_BEFORE_LIST", "condition-2x4", CR_MODEL_TSO, 500, "all wait"},
+    {"HALF_A_ROUND", "barrier-late", CR_MODEL_TSO, 2000, "through == 0"},
+    {"WRITER_LEAVES_QUIETLY", "rwlock-behind", CR_MODEL_TSO, 500, "all wait"},
+    {"DONE_BEFORE_RESULT", "once-3", CR_MODEL_TSO, 500, "race"},
 };
 enum { ROWS = sizeof rows / sizeof rows[0] };
 
