@@ -11,15 +11,17 @@
 uint32_t
 bodies_all(const struct body *all[BODIES_MOST])
 {
-    const struct body *const folders[] = {lockfree_bodies, park_bodies, sync_bodies,  queue_bodies,
-                                          future_bodies,   task_bodies, worker_bodies};
-    const uint32_t counts[] = {lockfree_count, park_count, sync_count,  queue_count,
-                               future_count,   task_count, worker_count};
+    const struct {
+        const struct body *bodies;
+        uint32_t count;
+    } folders[] = {{lockfree_bodies, lockfree_count}, {park_bodies, park_count},     {sync_bodies, sync_count},
+                   {queue_bodies, queue_count},       {future_bodies, future_count}, {select_bodies, select_count},
+                   {task_bodies, task_count},         {worker_bodies, worker_count}};
     uint32_t count = 0;
-    for (int folder = 0; folder < 7; folder++)
-        for (uint32_t i = 0; i < counts[folder]; i++) {
+    for (size_t folder = 0; folder < sizeof folders / sizeof folders[0]; folder++)
+        for (uint32_t i = 0; i < folders[folder].count; i++) {
             cr_always(count < BODIES_MOST);
-            all[count++] = &folders[folder][i];
+            all[count++] = &folders[folder].bodies[i];
         }
     return count;
 }

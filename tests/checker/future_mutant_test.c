@@ -21,6 +21,10 @@ static const struct find finds[] = {
     {CR_MUTANT_WON_BUT_READY, "future-any-late", CR_MODEL_TSO},
     {CR_MUTANT_CLAIM_BY_STORE, "future-any", CR_MODEL_TSO},
     {CR_MUTANT_LOSER_TAKES_ALL, "future-any", CR_MODEL_TSO},
+    {CR_MUTANT_LOSERS_HANG, "select-get", CR_MODEL_TSO},
+    {CR_MUTANT_WON_BUT_READY, "select-late", CR_MODEL_TSO},
+    {CR_MUTANT_ITEM_BEFORE_CLAIM, "select-late", CR_MODEL_TSO},
+    {CR_MUTANT_JOINER_NOT_AWAITED, "select-end-late", CR_MODEL_TSO},
 };
 enum { FINDS = sizeof finds / sizeof finds[0], SCHEDULES = 20000 };
 
