@@ -469,6 +469,16 @@ real_resolve_free(struct addrinfo *list)
 }
 
 static long
+real_write(int fd, const char *bytes, size_t size)
+{
+    ssize_t written;
+    do
+        written = write(fd, bytes, size);
+    while (written < 0 && errno == EINTR);
+    return written < 0 ? -errno : written;
+}
+
+static long
 real_write_error(const char *bytes, size_t size)
 {
     return write(STDERR_FILENO, bytes, size);
@@ -514,5 +524,6 @@ struct cr_world cr_world = {
     .set_mode = real_set_mode,
     .resolve = real_resolve,
     .resolve_free = real_resolve_free,
+    .write = real_write,
     .write_error = real_write_error,
 };

@@ -85,7 +85,8 @@ struct cr_world {
     int (*resolve)(const char *host, const char *port, struct addrinfo **list, const char **reason); /* blocks */
     void (*resolve_free)(struct addrinfo *list);
 
-    long (*write_error)(const char *bytes, size_t size); /* to standard error */
+    long (*write)(int fd, const char *bytes, size_t size); /* blocks */
+    long (*write_error)(const char *bytes, size_t size);   /* to standard error */
 };
 
 extern struct cr_world cr_world;

@@ -3,6 +3,7 @@
  * A runtime has at most 64; they come when they are needed and go after 10 s without work. More jobs than threads wait in
  * order. The caller parks, shielded: its job lies on its stack and must end before it goes on. */
 #include "base/memory.h"
+#include "sched/graph.h"
 #include "sched/runtime.h"
 
 enum { MOST = 64 };
@@ -33,6 +34,9 @@ struct cr_offload {
     bool stopping;
     uintptr_t emptied; /* the wait of who stops */
 };
+
+static const struct cr_edge_kind helping_kind = {.text = "a function on a helper thread"};
+static const struct cr_edge helping = {.kind = &helping_kind};
 
 /* The next job; NULL: it is time to go. The guard is free before and after. */
 static struct job *
@@ -82,6 +86,7 @@ help(void *arg)
     struct cr_offload *offload = helper->offload;
     struct job *job;
     cr_here.serving = helper->runtime; /* what it runs may log */
+    cr_store_rlx(&cr_task_self()->flags, CR_TASK_THREAD | CR_TASK_SERVANT);
     while ((job = next_job(offload, helper))) {
         struct coir_task *caller = job->wait.task;
         job->result = job->function(job->arg);
@@ -194,7 +199,7 @@ cr_offload(coir_function *function, void *arg)
         return -ENOMEM;
     cr_store_rlx(&self->shield, cr_load_rlx(&self->shield) + 1);
     (void)cr_guard_take(&offload->word);
-    cr_wait_begin(&job.wait, self);
+    cr_wait_begin_for(&job.wait, self, &helping);
     *offload->jobs_end = &job;
     offload->jobs_end = &job.next;
     helper = cr_waiters_claim(&offload->idle, 0);

@@ -52,6 +52,7 @@ park_thread(struct cr_wait *wait, coir_time deadline)
 {
     struct coir_task *task = wait->task;
     int why;
+    cr_store_rlx(&task->heap_key, cr_now());
     if (!CR_MUTANT(NO_THREAD_FENCE))
         cr_fence_sc(); /* our WAITING against the flags of cancel and abort: whoever is later sees the other */
     why = cr_wait_reason(wait);

@@ -16,6 +16,8 @@
 #include "base/choose.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "sched/graph.h"
+#include "sched/inspect.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -245,6 +247,8 @@ unmake(struct coir_runtime *runtime)
 {
     cr_monitor_stop(runtime);
     cr_offload_stop(runtime);
+    cr_inspect_hold(); /* who lists all tasks may have found a worker of it */
+    cr_inspect_let();
     for (unsigned i = 0; i < runtime->count; i++)
         cr_worker_fini(&runtime->workers[i]);
     cr_free(runtime);
@@ -328,7 +332,9 @@ coir_run(coir_function *function, void *arg, const struct coir_runtime_options *
         unmake(runtime);
         return error;
     }
+    cr_store_rlx(&self->flags, cr_load_rlx(&self->flags) | CR_TASK_SERVANT);
     cr_worker_run(&runtime->workers[0]);
+    cr_store_rlx(&self->flags, cr_load_rlx(&self->flags) & ~(uint32_t)CR_TASK_SERVANT);
     join_threads(runtime);
     result = runtime->result;
     unmake(runtime);
@@ -362,6 +368,9 @@ begin_call(struct coir_runtime *runtime)
     while (!cr_cas_ar(&runtime->calls, &calls, calls + CR_ONE_CALL)); /* pairs with cr_runtime_check */
     return true;
 }
+
+static const struct cr_edge_kind all_ended_kind = {.text = "the end of a runtime's tasks"};
+static const struct cr_edge all_ended = {.kind = &all_ended_kind};
 
 /* After this the runtime may be gone. */
 static void
@@ -403,7 +412,7 @@ coir_runtime_stop(struct coir_runtime *runtime, coir_time deadline)
     if (state != runtime->count * CR_ONE_LEFT) {
         error = cr_may_wait(deadline);
         if (!error) {
-            cr_wait_begin(&wait, self);
+            cr_wait_begin_for(&wait, self, &all_ended);
             cr_waiters_append(&runtime->left_waiters, &wait);
         }
         cr_guard_release(&runtime->left_word, state);

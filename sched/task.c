@@ -214,9 +214,28 @@ cr_task_new(struct cr_task_cache *cache)
     task->detail = NULL;
     task->copy = NULL;
     task->held = NULL;
-    task->name[0] = '\0';
+    cr_store_rlx(&task->name_words[0], 0);
     cr_store_rel(&task->id, id);
     return task;
+}
+
+void
+cr_task_name_set(struct coir_task *task, const char *name)
+{
+    uint64_t words[CR_NAME / sizeof(uint64_t)] = {0};
+    snprintf((char *)words, sizeof words, "%s", name);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        cr_store_rlx(&task->name_words[i], words[i]);
+}
+
+void
+cr_task_name_get(const struct coir_task *task, char *name)
+{
+    uint64_t words[CR_NAME / sizeof(uint64_t)];
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        words[i] = cr_load_rlx(&task->name_words[i]);
+    memcpy(name, words, CR_NAME);
+    name[CR_NAME - 1] = '\0';
 }
 
 void
@@ -286,7 +305,7 @@ cr_task_attach(void)
     if (!task)
         cr_misuse("no memory for the calling thread's task");
     cr_store_rlx(&task->flags, CR_TASK_THREAD);
-    task->runtime = NULL;
+    cr_store_rlx(&task->runtime, NULL);
     task->bell = -1;
     cr_here.task = task;
     cr_world.thread_leaving(leave, task);

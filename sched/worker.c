@@ -105,8 +105,10 @@ drain(struct cr_worker *worker)
 static void
 expire(struct cr_worker *worker)
 {
-    if (worker->timers.count)
-        cr_timers_expire(&worker->timers, cr_now());
+    if (!worker->timers.count)
+        return;
+    cr_here.now = cr_now();
+    cr_timers_expire(&worker->timers, cr_here.now);
 }
 
 static void
@@ -135,6 +137,8 @@ look_around(struct cr_worker *worker)
 {
     bool overdue = cr_load_rlx(&worker->overdue);
     cr_store_rlx(&worker->overdue, 0);
+    if (overdue) /* each few milliseconds, while there is something to do */
+        cr_here.now = cr_now();
     drain(worker);
     expire(worker);
     /* What came back last time runs first, which is its turn anyway: fetched earlier, the next ones would only wait behind
@@ -204,11 +208,13 @@ sleep_until_something(struct cr_worker *worker)
             until = worker->stacks.trim_at;
         if (again < until)
             until = again;
-        before = worker->runtime->count > 1 ? cr_now() : 0;
+        before = cr_now();
         reap(worker, until);
+        cr_here.now = cr_now();
         cr_inbox_wake_up(&worker->inbox);
-        worker->quick_sleeps =
-            before && cr_now() - before < SPIN && cr_load_rlx(&worker->inbox.head) ? worker->quick_sleeps + 1 : 0;
+        worker->quick_sleeps = runtime->count > 1 && cr_here.now - before < SPIN && cr_load_rlx(&worker->inbox.head)
+                                   ? worker->quick_sleeps + 1
+                                   : 0;
         cr_monitor_wake(runtime);
     }
     (void)cr_and_sc(&runtime->idle, ~bit);
@@ -406,7 +412,7 @@ cr_worker_run(struct cr_worker *worker)
     size_t size = 0;
     (void)cr_world.thread_bounds(&bottom, &size);
     cr_context_init_loop(&worker->loop, bottom, size);
-    cr_here = (struct cr_here){.worker = worker};
+    cr_here = (struct cr_here){.worker = worker, .now = cr_now()};
     if (cr_world.turn)
         run_by_steps(worker);
     else

@@ -56,7 +56,7 @@ describe(const void *object, char *text, size_t size)
     const struct coir_mutex *mutex = object;
     char place[128];
     snprintf(text, size, "the mutex made at %s, taken at %s", made_at(mutex),
-             cr_place_text(mutex->taken, place, sizeof place));
+             cr_place_text(cr_load_rlx(&mutex->taken), place, sizeof place));
 }
 
 static const struct cr_edge_kind kind = {
@@ -67,7 +67,7 @@ static const struct cr_edge_kind kind = {
 static inline int
 got(struct coir_mutex *mutex, struct coir_task *self, const void *where)
 {
-    CR_SHARED_WRITE(mutex->taken) = where;
+    cr_store_rlx(&mutex->taken, where);
     cr_held_push(self, held_of(mutex), &kind);
     return 0;
 }
