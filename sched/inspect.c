@@ -8,27 +8,10 @@
 #include "sched/graph.h"
 #include "sched/runtime.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { LINE = 512, PLACE = 128 };
-
-static pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
-
-void
-cr_inspect_hold(void)
-{
-    cr_tell_held(&held);
-    pthread_mutex_lock(&held);
-}
-
-void
-cr_inspect_let(void)
-{
-    pthread_mutex_unlock(&held);
-    cr_tell_let(&held);
-}
 
 static void
 look_at_wait(const struct coir_task *task, struct coir_task_info *info)
@@ -94,9 +77,9 @@ size_t
 coir_inspect_tasks(struct coir_runtime *runtime, struct coir_task_info *tasks, size_t capacity)
 {
     struct list list = {runtime, tasks, 0, capacity};
-    cr_inspect_hold();
+    cr_runtimes_hold();
     cr_task_each(add, &list);
-    cr_inspect_let();
+    cr_runtimes_let();
     return list.count;
 }
 
@@ -145,8 +128,8 @@ int
 coir_inspect_dump(struct coir_runtime *runtime, int fd)
 {
     struct page page = {runtime, fd, 0};
-    cr_inspect_hold();
+    cr_runtimes_hold();
     cr_task_each(print, &page);
-    cr_inspect_let();
+    cr_runtimes_let();
     return page.error;
 }

@@ -5,11 +5,7 @@
 #include "sched/task.h"
 #include <coir/inspect.h>
 
-/* Meanwhile no runtime is freed. */
-void cr_inspect_hold(void);
-void cr_inspect_let(void);
-
-/* Between hold and let. false: nobody's block, or not of the runtime (NULL: any), or a thread of coir's own. */
+/* Under cr_runtimes_hold. false: nobody's block, or not of the runtime (NULL: any), or a thread of coir's own. */
 bool cr_inspect(struct coir_task *task, const struct coir_runtime *runtime, struct coir_task_info *info);
 /* As snprintf. */
 int cr_inspect_line(const struct coir_task_info *info, char *line, size_t size);

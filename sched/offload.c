@@ -4,6 +4,7 @@
  * order. The caller parks, shielded: its job lies on its stack and must end before it goes on. */
 #include "base/memory.h"
 #include "sched/graph.h"
+#include "sched/quiet.h"
 #include "sched/runtime.h"
 
 enum { MOST = 64 };
@@ -86,13 +87,13 @@ help(void *arg)
     struct cr_offload *offload = helper->offload;
     struct job *job;
     cr_here.serving = helper->runtime; /* what it runs may log */
-    cr_store_rlx(&cr_task_self()->flags, CR_TASK_THREAD | CR_TASK_SERVANT);
     while ((job = next_job(offload, helper))) {
         struct coir_task *caller = job->wait.task;
         job->result = job->function(job->arg);
         cr_always(cr_wait_claim(&job->wait, 0)); /* shielded, no deadline: nobody else ends it */
         cr_unpark(caller);
     }
+    cr_quiet_know(-1);
 }
 
 static void
@@ -131,6 +132,7 @@ start_helper(struct cr_offload *offload, struct coir_runtime *runtime)
     if (helper) {
         helper->offload = offload;
         helper->runtime = runtime;
+        cr_quiet_know(1);
         error = cr_world.thread_start(help, helper, "coir-helper", &helper->thread);
     }
     (void)cr_guard_take(&offload->word);
@@ -139,6 +141,8 @@ start_helper(struct cr_offload *offload, struct coir_runtime *runtime)
     if (error)
         offload->helpers--;
     cr_guard_release(&offload->word, 0);
+    if (error && helper)
+        cr_quiet_know(-1);
     if (error)
         cr_free(helper);
     join_gone(gone);
@@ -198,6 +202,7 @@ cr_offload(coir_function *function, void *arg)
     if (!offload)
         return -ENOMEM;
     cr_store_rlx(&self->shield, cr_load_rlx(&self->shield) + 1);
+    cr_quiet_in(); /* its job may wake others */
     (void)cr_guard_take(&offload->word);
     cr_wait_begin_for(&job.wait, self, &helping);
     *offload->jobs_end = &job;
@@ -213,6 +218,7 @@ cr_offload(coir_function *function, void *arg)
         job.refused = is_refused(offload, &job);
     else
         (void)cr_park(&job.wait, COIR_NEVER);
+    cr_quiet_out();
     cr_store_rlx(&self->shield, cr_load_rlx(&self->shield) - 1);
     return job.refused ? cr_fail(-EAGAIN, "no helper thread can be started: see ulimit -u") : job.result;
 }

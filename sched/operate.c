@@ -78,7 +78,9 @@ operate_fiber(struct cr_pending *pending, const struct cr_lock *side, coir_time 
         pending->wait.interrupt = interrupt;
         pending->wait.closed = side ? &side->word : NULL;
         pending->wait.closed_bit = CR_LOCK_CLOSED;
+        worker->in_flight++;
         (void)cr_park(&pending->wait, deadline);
+        worker->in_flight--;
         worker->returned--;
         result = pending->op.result;
         if (pending->why == -EPIPE) {

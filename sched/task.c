@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/world.h"
 #include "sched/graph.h"
+#include "sched/quiet.h"
 
 #include <pthread.h>
 #include <stdarg.h>
@@ -288,6 +289,7 @@ leave(void *value)
     struct coir_task *task = value;
     void *bottom;
     size_t size;
+    bool is_servant;
     cr_here.task = task;
     cr_locals_end(task);
     if (task->held && cr_world.thread_bounds(&bottom, &size) == 0)
@@ -295,7 +297,12 @@ leave(void *value)
     if (task->bell >= 0)
         cr_block.bell_close(task->bell);
     cr_here.task = NULL;
+    is_servant = cr_load_rlx(&task->flags) & CR_TASK_SERVANT;
     cr_task_free(NULL, task);
+    if (is_servant)
+        return;
+    cr_quiet_out();
+    cr_quiet_know(-1);
 }
 
 struct coir_task *
@@ -304,7 +311,13 @@ cr_task_attach(void)
     struct coir_task *task = cr_task_new(NULL);
     if (!task)
         cr_misuse("no memory for the calling thread's task");
-    cr_store_rlx(&task->flags, CR_TASK_THREAD);
+    if (cr_here.worker || cr_here.serving) {
+        cr_store_rlx(&task->flags, CR_TASK_THREAD | CR_TASK_SERVANT);
+    } else {
+        cr_store_rlx(&task->flags, CR_TASK_THREAD);
+        cr_quiet_know(1);
+        cr_quiet_in();
+    }
     cr_store_rlx(&task->runtime, NULL);
     task->bell = -1;
     cr_here.task = task;

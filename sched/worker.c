@@ -12,6 +12,7 @@
 #include "sched/worker.h"
 #include "backend/descriptor.h"
 #include "sched/operate.h"
+#include "sched/quiet.h"
 #include "sched/runtime.h"
 
 #include <string.h>
@@ -192,6 +193,7 @@ sleep_until_something(struct cr_worker *worker)
     struct coir_runtime *runtime = worker->runtime;
     uint64_t bit = UINT64_C(1) << worker->index;
     coir_time until, before, again;
+    bool only_others;
     if (spin_for_note(worker))
         return;
     (void)cr_or_sc(&runtime->idle, bit); /* against the fence in cr_go: newborn pushed, or idle bit seen */
@@ -209,7 +211,12 @@ sleep_until_something(struct cr_worker *worker)
         if (again < until)
             until = again;
         before = cr_now();
+        only_others = !worker->in_flight && cr_timers_next(&worker->timers) == COIR_NEVER;
+        if (only_others) /* can wake it up: it is one of those that wait */
+            cr_quiet_out();
         reap(worker, until);
+        if (only_others)
+            cr_quiet_in();
         cr_here.now = cr_now();
         cr_inbox_wake_up(&worker->inbox);
         worker->quick_sleeps = runtime->count > 1 && cr_here.now - before < SPIN && cr_load_rlx(&worker->inbox.head)
