@@ -7,7 +7,7 @@
 #include "backend/block.h"
 #include "base/memory.h"
 #include "base/world.h"
-#include "sched/graph.h"
+#include "sched/order.h"
 #include "sched/quiet.h"
 
 #include <pthread.h>
@@ -319,6 +319,7 @@ cr_task_attach(void)
         cr_quiet_in();
     }
     cr_store_rlx(&task->runtime, NULL);
+    cr_order_begin();
     task->bell = -1;
     cr_here.task = task;
     cr_world.thread_leaving(leave, task);
