@@ -10,17 +10,12 @@
 #include <coir/queue.h>
 
 #include "base/memory.h"
+#include "queue/branch.h"
 #include "queue/ranked.h"
 #include "sched/graph.h"
 
 #include <stdio.h>
 #include <string.h>
-
-/* A wait with the item's place: where to put it, or where it is. */
-struct item_wait {
-    struct cr_wait wait;
-    void *item;
-};
 
 struct coir_queue {
     CR_ATOMIC(uintptr_t) word; /* the guard of all below */
@@ -203,7 +198,7 @@ serve_first(struct coir_queue *queue, uintptr_t *list, const void *item, bool gi
     struct cr_wait *wait;
     while ((wait = cr_waiters_first(list))) {
         struct coir_task *task = CR_SHARED_READ(wait->task);
-        void *theirs = CR_SHARED_READ(cr_container(wait, struct item_wait, wait)->item);
+        void *theirs = CR_SHARED_READ(cr_container(wait, struct cr_item_wait, wait)->item);
         bool won;
         if (CR_MUTANT(ITEM_BEFORE_CLAIM) && give)
             copy(queue, theirs, item);
@@ -224,7 +219,7 @@ static inline __attribute__((always_inline)) int
 wait_on(struct coir_queue *queue, uintptr_t *list, const struct cr_edge *edge, struct coir_task *self, void *item,
         coir_time deadline)
 {
-    struct item_wait waiting; /* cr_wait_in fills the rest */
+    struct cr_item_wait waiting; /* cr_wait_in fills the rest */
     CR_SHARED_WRITE(waiting.item) = item;
     return cr_wait_in(&waiting.wait, self, edge, &queue->word, 0, list, 0, deadline);
 }
@@ -277,6 +272,60 @@ coir_queue_get(struct coir_queue *queue, void *item, coir_time deadline)
         cr_unpark(putter);
     return 0;
 }
+
+/* ---- As one of several places to wait in ---- */
+
+static bool
+hang_to_get(struct cr_branch *branch)
+{
+    struct coir_queue *queue = branch->object;
+    bool must_wait;
+    hold(queue);
+    must_wait = !queue->count && !queue->is_shut;
+    if (must_wait)
+        cr_waiters_append(&queue->getters, &branch->hook.wait);
+    release(queue);
+    return must_wait;
+}
+
+static bool
+hang_to_put(struct cr_branch *branch)
+{
+    struct coir_queue *queue = branch->object;
+    bool must_wait;
+    hold(queue);
+    must_wait = queue->count == queue->capacity && !queue->is_shut;
+    if (must_wait)
+        cr_waiters_append(&queue->putters, &branch->hook.wait);
+    release(queue);
+    return must_wait;
+}
+
+static void
+unhang(struct coir_queue *queue, uintptr_t *list, struct cr_wait *wait)
+{
+    if (cr_wait_is_linked(wait))
+        cr_wait_withdraw(wait, &queue->word, list, 0);
+}
+
+static void
+unhang_getter(struct cr_branch *branch)
+{
+    struct coir_queue *queue = branch->object;
+    unhang(queue, &queue->getters, &branch->hook.wait);
+}
+
+static void
+unhang_putter(struct cr_branch *branch)
+{
+    struct coir_queue *queue = branch->object;
+    unhang(queue, &queue->putters, &branch->hook.wait);
+}
+
+const struct cr_branch_kind cr_branch_get = {hang_to_get, unhang_getter};
+const struct cr_branch_kind cr_branch_put = {hang_to_put, unhang_putter};
+
+/* ---- Done, the end, and a look ---- */
 
 void
 coir_queue_done(struct coir_queue *queue)

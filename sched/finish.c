@@ -1,6 +1,7 @@
 /* sched/finish.c: the beginning of a task's life on a worker, and its end: who is told, and who frees the block. */
 #include "sched/graph.h"
 #include "sched/runtime.h"
+#include "sched/several.h"
 
 #include <stdio.h>
 
@@ -177,6 +178,20 @@ let_go(struct coir_task *task, struct cr_wait *wait)
         }
     }
 }
+
+static bool
+hang_on_end(struct cr_branch *branch)
+{
+    return hang_on(branch->object, &branch->hook.wait);
+}
+
+static void
+let_go_of_end(struct cr_branch *branch)
+{
+    let_go(branch->object, &branch->hook.wait);
+}
+
+const struct cr_branch_kind cr_branch_end = {hang_on_end, let_go_of_end};
 
 /* Whose end it is that a joiner waits for: the task's own. */
 static uint32_t

@@ -37,6 +37,7 @@ struct cr_wait {
     const void *where;          /* the address our caller returns to */
     coir_time since;            /* by cr_here.now; a plain thread's is in its task */
     CR_ATOMIC(bool) linked;     /* set and cleared under the guard; clearing is the last that a waker does to a wait */
+    bool won; /* the claim was made through it; of use where a task waits in several places (several.h) */
 } __attribute__((aligned(16)));
 
 /* What a call with a deadline answers before it does anything: 0 or -ECANCELED. A span stops the process. */
@@ -95,6 +96,7 @@ cr_wait_claim(struct cr_wait *wait, int result)
             if ((old & ~(uint64_t)CR_CLAIM_PINS) != waiting) /* else somebody has just pinned it, or let it go */
                 return false;
     CR_SHARED_WRITE(task->result) = result;
+    CR_SHARED_WRITE(wait->won) = true;
     return true;
 }
 

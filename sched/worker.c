@@ -21,7 +21,8 @@ enum {
     TURNS = 64,         /* between two looks */
     NEWBORN_FIRST = 16, /* turns */
     SPIN = 10000,       /* ns: at most so long before sleeping, */
-    QUICK_SLEEPS = 2,   /* if so many sleeps were ended by a note within that time */
+    QUICK_SLEEPS = 2,   /* if so many sleeps were ended by a note within that time; */
+    MOST_QUICK = 1024,  /* twice as many after each spinning in vain, up to this */
     BLOCKS_KEPT = 64    /* free task blocks of an idle worker */
 };
 
@@ -172,18 +173,22 @@ give_memory_back(struct cr_worker *worker)
     cr_task_cache_trim(&worker->blocks, BLOCKS_KEPT);
 }
 
-/* A short wait for a note without sleeping, where that has been worth it lately. */
+/* A short wait for a note without sleeping, where that has been worth it lately. It never is while both share a processor,
+ * and that may last: so each time in vain makes the next one rarer. */
 static bool
 spin_for_note(struct cr_worker *worker)
 {
     coir_time end;
-    if (worker->quick_sleeps < QUICK_SLEEPS || worker->runtime->count < 2 || worker->runtime->processors < 2)
+    if (worker->quick_sleeps < worker->quick_wanted || worker->runtime->count < 2 || worker->runtime->processors < 2)
         return false;
     for (end = cr_now() + SPIN; cr_now() < end;)
         for (int i = 0; i < 16; i++, cr_relax())
-            if (cr_load_rlx(&worker->inbox.head))
+            if (cr_load_rlx(&worker->inbox.head)) {
+                worker->quick_wanted = QUICK_SLEEPS;
                 return true;
+            }
     worker->quick_sleeps = 0;
+    worker->quick_wanted = worker->quick_wanted < MOST_QUICK ? 2 * worker->quick_wanted : MOST_QUICK;
     return false;
 }
 
@@ -225,6 +230,9 @@ sleep_until_something(struct cr_worker *worker)
         cr_monitor_wake(runtime);
     }
     (void)cr_and_sc(&runtime->idle, ~bit);
+    /* Against nudge_one: whoever left the search to us must not wait until we look at our notes. */
+    if (cr_load_sc(&worker->nudged))
+        worker->searching = true;
 }
 
 /* ---- The loop ---- */
@@ -260,6 +268,8 @@ pick(struct cr_worker *worker)
         worker->turns = NEWBORN_FIRST;
         if (++worker->ticks % (TURNS / NEWBORN_FIRST) == 0 || cr_load_rlx(&worker->overdue))
             look_around(worker);
+        else
+            drain(worker); /* reads one word, which is in our cache as long as nobody posts */
         if ((task = newborn(worker, cr_newborn_take)))
             return task;
     }
@@ -279,7 +289,10 @@ static void
 found_work(struct cr_worker *worker)
 {
     worker->searching = false;
-    cr_store_rel(&worker->runtime->searching, 0);
+    if (CR_MUTANT(FOUND_BY_STORE))
+        cr_store_rel(&worker->runtime->searching, 0);
+    else
+        (void)cr_swap_sc(&worker->runtime->searching, 0); /* before the rings are read, as in sleep_until_something */
     if (cr_newborns_anywhere(worker->runtime))
         cr_nudge(worker->runtime);
 }
@@ -436,6 +449,7 @@ cr_worker_init(struct cr_worker *worker, struct coir_runtime *runtime, unsigned 
     worker->runtime = runtime;
     worker->index = index;
     worker->ready_end = &worker->ready;
+    worker->quick_wanted = QUICK_SLEEPS;
     worker->nudge.kind = CR_NOTE_NUDGE;
     worker->stop.kind = CR_NOTE_STOP;
     worker->backend = backend;

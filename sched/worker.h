@@ -40,6 +40,7 @@ struct cr_worker {
     struct cr_thread *thread; /* NULL: the caller of coir_run */
     unsigned index, slot;
     uint32_t quick_sleeps;            /* how many sleeps in a row were ended by a note at once */
+    uint32_t quick_wanted;            /* how many it takes until it spins instead */
     struct cr_exceptions *exceptions; /* of its thread; NULL: there is no C++ here */
 
     /* Written by the owner, read by others. */

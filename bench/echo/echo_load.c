@@ -1,6 +1,6 @@
-/* echo_load.c SERVER_CPU CLIENT_CPU CONNECTIONS MESSAGES SERVER: the one client all echo servers are measured with.
+/* echo_load.c SERVER_CPU CLIENT_CPU CONNECTIONS MESSAGES SERVER [ARG...]: the one client all echo servers are measured with.
  *
- * It starts SERVER CONNECTIONS MESSAGES pinned to one CPU, reads the port from its standard output, opens all
+ * It starts SERVER CONNECTIONS MESSAGES ARG... pinned to one CPU, reads the port from its standard output, opens all
  * connections (on its own CPU), and then keeps one message of 64 bytes in flight on each (closed loop) until the server
  * has counted enough, prints its number and ends; that number is passed on. Connections are all open before the first
  * message and stay: their count is constant. A connection that breaks before the end is a failure. It works as the
@@ -130,14 +130,16 @@ drive(int poller)
 int
 main(int argc, char **argv)
 {
-    if (argc != 6) {
-        fprintf(stderr, "usage: echo_load SERVER_CPU CLIENT_CPU CONNECTIONS MESSAGES SERVER\n");
+    if (argc < 6) {
+        fprintf(stderr, "usage: echo_load SERVER_CPU CLIENT_CPU CONNECTIONS MESSAGES SERVER [ARG...]\n");
         return 2;
     }
     server_cpu = argv[1], client_cpu = argv[2];
     long connections = strtol(argv[3], NULL, 10);
     raise_descriptors();
-    FILE *output = start((char *[]){argv[5], argv[3], argv[4], NULL});
+    char *program = argv[5]; /* to the front of its command */
+    argv[5] = argv[4], argv[4] = argv[3], argv[3] = program;
+    FILE *output = start(argv + 3);
     unsigned port;
     double number;
     if (!output || fscanf(output, "%u", &port) != 1)

@@ -12,9 +12,9 @@
 #include <coir/buffer.h>
 #include <errno.h>
 #include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "protocol/websocket.h"
 
 enum { RENDERED_LIMIT = 16 * 1024 * 1024 }; /* far above a welcome to a room of 65,536 */
@@ -121,7 +121,7 @@ assemble(enum cr_message_kind kind, const struct coir_buffer rendered[], const s
     size_t size = sizeof(struct cr_message);
     for (int form = 0; form < CR_MESSAGE_FORMS; form++)
         size += rendered[form].size - starts[form];
-    struct cr_message *message = malloc(size);
+    struct cr_message *message = cr_alloc(size);
     if (!message)
         return NULL;
     char *place = (char *)(message + 1);
@@ -179,5 +179,5 @@ cr_message_drop(struct cr_message *message, size_t count)
 {
     /* Pairs with itself: whoever frees has seen all that the others did with it. */
     if (count && cr_sub_ar(&message->holds, count) == count)
-        free(message);
+        cr_free(message);
 }

@@ -15,8 +15,9 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "base/memory.h"
 
 void
 cr_sessions_init(struct cr_sessions *sessions, size_t limit, size_t limit_per_host)
@@ -74,7 +75,7 @@ count_in(struct cr_sessions *sessions, struct cr_session *session)
         return 0;
     struct cr_sessions_host **link = find_host(sessions, address);
     if (!*link) {
-        *link = calloc(1, sizeof **link);
+        *link = cr_alloc_zero(sizeof **link);
         if (!*link)
             return -ENOMEM;
         memcpy((*link)->address, address, 16);
@@ -94,7 +95,7 @@ count_out(struct cr_sessions *sessions, struct cr_session *session)
         return;
     struct cr_sessions_host **link = find_host(sessions, host->address);
     *link = host->next;
-    free(host);
+    cr_free(host);
 }
 
 static int
@@ -115,14 +116,14 @@ admit(struct cr_sessions *sessions, struct cr_session *session)
 int
 cr_sessions_open(struct cr_sessions *sessions, struct coir_stream *stream, struct cr_session **opened)
 {
-    struct cr_session *session = calloc(1, sizeof *session);
+    struct cr_session *session = cr_alloc_zero(sizeof *session);
     *opened = NULL;
     if (!session)
         return -ENOMEM;
     session->stream = stream;
     int error = admit(sessions, session);
     if (error)
-        free(session);
+        cr_free(session);
     else
         *opened = session;
     return error;
@@ -135,7 +136,7 @@ cr_sessions_close(struct cr_sessions *sessions, struct cr_session *session)
     cr_list_remove(&session->link);
     count_out(sessions, session);
     coir_stream_close(session->stream); /* off the list first: nobody can abort it any more */
-    free(session);
+    cr_free(session);
     if (--sessions->count == 0)
         coir_event_set(&sessions->empty);
 }

@@ -13,8 +13,8 @@
 
 #include <coir/log.h>
 #include <errno.h>
-#include <stdlib.h>
 
+#include "base/memory.h"
 #include "servers/chat/visit.h"
 #include "servers/hub/request.h"
 
@@ -170,7 +170,7 @@ serve(struct session *session)
 int
 cr_web_member_serve(struct cr_websocket *websocket, struct cr_room *room, coir_time name_time)
 {
-    struct session *session = malloc(sizeof *session);
+    struct session *session = cr_alloc(sizeof *session);
     int error = -ENOMEM;
     if (session) {
         session->websocket = websocket;
@@ -178,7 +178,7 @@ cr_web_member_serve(struct cr_websocket *websocket, struct cr_room *room, coir_t
         session->name_time = name_time;
         session->came_in = false;
         error = serve(session);
-        free(session);
+        cr_free(session);
     }
     say_why(websocket, error);
     return error == -EPIPE || error == -ESHUTDOWN ? 0 : error;

@@ -11,11 +11,12 @@
 uint32_t
 bodies_all(const struct body *all[BODIES_MOST])
 {
-    const struct body *const folders[] = {lockfree_bodies, park_bodies, sync_bodies,
-                                          queue_bodies,    task_bodies, worker_bodies};
-    const uint32_t counts[] = {lockfree_count, park_count, sync_count, queue_count, task_count, worker_count};
+    const struct body *const folders[] = {lockfree_bodies, park_bodies, sync_bodies,  queue_bodies,
+                                          future_bodies,   task_bodies, worker_bodies};
+    const uint32_t counts[] = {lockfree_count, park_count, sync_count,  queue_count,
+                               future_count,   task_count, worker_count};
     uint32_t count = 0;
-    for (int folder = 0; folder < 6; folder++)
+    for (int folder = 0; folder < 7; folder++)
         for (uint32_t i = 0; i < counts[folder]; i++) {
             cr_always(count < BODIES_MOST);
             all[count++] = &folders[folder][i];

@@ -15,11 +15,11 @@ struct body {
     uint32_t preemptions, overlooked;
 };
 
-extern const struct body lockfree_bodies[], park_bodies[], sync_bodies[], queue_bodies[], task_bodies[],
-    worker_bodies[];
-extern const uint32_t lockfree_count, park_count, sync_count, queue_count, task_count, worker_count;
+extern const struct body lockfree_bodies[], park_bodies[], sync_bodies[], queue_bodies[], future_bodies[],
+    task_bodies[], worker_bodies[];
+extern const uint32_t lockfree_count, park_count, sync_count, queue_count, future_count, task_count, worker_count;
 
-enum { BODIES_MOST = 64 };
+enum { BODIES_MOST = 128 };
 /* All of them. */
 uint32_t bodies_all(const struct body *all[BODIES_MOST]);
 /* By name; fails if there is none. */
