@@ -38,8 +38,8 @@ static uint64_t owners[HOPS];
 bool (*cr_graph_is_limited)(const struct coir_task *task);
 
 /* Keeps the task with this id in the wait it is in: its claim word without pins; 0: it does not wait. */
-static uint64_t
-pin(struct coir_task *task, uint64_t id)
+uint64_t
+cr_task_pin(struct coir_task *task, uint64_t id)
 {
     uint64_t old = cr_load_acq(&task->claim);
     do
@@ -52,8 +52,8 @@ pin(struct coir_task *task, uint64_t id)
     return 0;
 }
 
-static void
-unpin(struct coir_task *task)
+void
+cr_task_unpin(struct coir_task *task)
 {
     (void)cr_sub_ar(&task->claim, CR_CLAIM_PIN); /* pairs with cr_wait_over */
 }
@@ -116,12 +116,12 @@ search(struct way *way, const struct cr_edge *edge, uint64_t me, uint32_t *last)
         struct coir_task *task = cr_task_of_id(hop->id);
         const struct cr_edge *next;
         bool found;
-        hop->claim = pin(task, hop->id);
+        hop->claim = cr_task_pin(task, hop->id);
         if (!hop->claim)
             continue;
         next = edge_of(task);
         found = next && follow(way, next, i, me);
-        unpin(task);
+        cr_task_unpin(task);
         if (found) {
             *last = i;
             return true;
@@ -157,13 +157,13 @@ go_round(uint32_t length, uint64_t me, visitor *visit, void *arg)
     for (uint32_t i = 0; i < length; i++) {
         struct coir_task *task = cr_task_of_id(circle[i].id);
         const struct cr_edge *edge;
-        uint64_t claim = pin(task, circle[i].id);
+        uint64_t claim = cr_task_pin(task, circle[i].id);
         bool well;
         if (!claim)
             return false;
         edge = edge_of(task);
         well = claim == circle[i].claim && edge && visit(task, edge, i + 1 < length ? circle[i + 1].id : me, arg);
-        unpin(task);
+        cr_task_unpin(task);
         if (!well)
             return false;
     }

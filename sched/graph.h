@@ -53,6 +53,11 @@ int cr_wait_in_circle(struct cr_wait *wait, struct coir_task *self, const struct
                       CR_ATOMIC(uintptr_t) * word, uintptr_t state, uintptr_t *first, uintptr_t mark,
                       coir_time deadline);
 
+/* Keeps the task with this id in the wait it is in, so that task->wait and all it points to may be read: its claim word
+ * without pins; 0: it does not wait. Not for long: it cannot go on meanwhile. */
+uint64_t cr_task_pin(struct coir_task *task, uint64_t id);
+void cr_task_unpin(struct coir_task *task);
+
 /* "the mutex made at ..." or the kind's text. text. */
 char *cr_edge_text(const struct cr_edge_kind *kind, const void *object, char *text, size_t size);
 

@@ -23,7 +23,7 @@ struct cr_lock {
 
 enum cr_lock_manner { CR_LOCK_CANCELABLE, CR_LOCK_DEAF }; /* deaf: cancel does not end the waiting */
 
-/* The slow path of cr_lock_take. edge: what others are told we wait for (graph.h), -EDEADLK if that closes a circle; NULL. */
+/* The slow path of cr_lock_take. edge: what others are told we wait for (graph.h); -EDEADLK if that has owners and closes a circle. */
 int cr_lock_wait(struct cr_lock *lock, struct coir_task *self, coir_time deadline, enum cr_lock_manner manner,
                  const struct cr_edge *edge);
 void cr_lock_hand_over(struct cr_lock *lock); /* by its owner */
@@ -38,9 +38,10 @@ cr_lock_try(struct cr_lock *lock, const struct coir_task *self)
 
 /* 0, -EAGAIN, -ETIMEDOUT, -ECANCELED, -EPIPE (closed), -EDEADLK (held by the caller). */
 static inline int
-cr_lock_take(struct cr_lock *lock, struct coir_task *self, coir_time deadline, enum cr_lock_manner manner)
+cr_lock_take(struct cr_lock *lock, struct coir_task *self, coir_time deadline, enum cr_lock_manner manner,
+             const struct cr_edge *edge)
 {
-    return cr_likely(cr_lock_try(lock, self)) ? 0 : cr_lock_wait(lock, self, deadline, manner, NULL);
+    return cr_likely(cr_lock_try(lock, self)) ? 0 : cr_lock_wait(lock, self, deadline, manner, edge);
 }
 
 static inline bool

@@ -12,6 +12,7 @@
 #include "sched/worker.h"
 #include "backend/descriptor.h"
 #include "sched/operate.h"
+#include "sched/quiet.h"
 #include "sched/runtime.h"
 
 #include <string.h>
@@ -106,8 +107,10 @@ drain(struct cr_worker *worker)
 static void
 expire(struct cr_worker *worker)
 {
-    if (worker->timers.count)
-        cr_timers_expire(&worker->timers, cr_now());
+    if (!worker->timers.count)
+        return;
+    cr_here.now = cr_now();
+    cr_timers_expire(&worker->timers, cr_here.now);
 }
 
 static void
@@ -136,6 +139,8 @@ look_around(struct cr_worker *worker)
 {
     bool overdue = cr_load_rlx(&worker->overdue);
     cr_store_rlx(&worker->overdue, 0);
+    if (overdue) /* each few milliseconds, while there is something to do */
+        cr_here.now = cr_now();
     drain(worker);
     expire(worker);
     /* What came back last time runs first, which is its turn anyway: fetched earlier, the next ones would only wait behind
@@ -193,6 +198,7 @@ sleep_until_something(struct cr_worker *worker)
     struct coir_runtime *runtime = worker->runtime;
     uint64_t bit = UINT64_C(1) << worker->index;
     coir_time until, before, again;
+    bool only_others;
     if (spin_for_note(worker))
         return;
     (void)cr_or_sc(&runtime->idle, bit); /* against the fence in cr_go: newborn pushed, or idle bit seen */
@@ -209,11 +215,18 @@ sleep_until_something(struct cr_worker *worker)
             until = worker->stacks.trim_at;
         if (again < until)
             until = again;
-        before = worker->runtime->count > 1 ? cr_now() : 0;
+        before = cr_now();
+        only_others = !worker->in_flight && cr_timers_next(&worker->timers) == COIR_NEVER;
+        if (only_others) /* can wake it up: it is one of those that wait */
+            cr_quiet_out();
         reap(worker, until);
+        if (only_others)
+            cr_quiet_in();
+        cr_here.now = cr_now();
         cr_inbox_wake_up(&worker->inbox);
-        worker->quick_sleeps =
-            before && cr_now() - before < SPIN && cr_load_rlx(&worker->inbox.head) ? worker->quick_sleeps + 1 : 0;
+        worker->quick_sleeps = runtime->count > 1 && cr_here.now - before < SPIN && cr_load_rlx(&worker->inbox.head)
+                                   ? worker->quick_sleeps + 1
+                                   : 0;
         cr_monitor_wake(runtime);
     }
     (void)cr_and_sc(&runtime->idle, ~bit);
@@ -419,7 +432,7 @@ cr_worker_run(struct cr_worker *worker)
     size_t size = 0;
     (void)cr_world.thread_bounds(&bottom, &size);
     cr_context_init_loop(&worker->loop, bottom, size);
-    cr_here = (struct cr_here){.worker = worker};
+    cr_here = (struct cr_here){.worker = worker, .now = cr_now()};
     if (cr_world.turn)
         run_by_steps(worker);
     else

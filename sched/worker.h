@@ -34,6 +34,7 @@ struct cr_worker {
     const struct cr_backend *backend;
     void *backend_self;
     uint64_t handed_back; /* operations, by the backend */
+    uint32_t in_flight;   /* operations that fibers wait for */
     uint32_t returned;    /* operations that have come back, whose fibers have not run since */
     struct coir_runtime *runtime;
     struct cr_thread *thread; /* NULL: the caller of coir_run */

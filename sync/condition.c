@@ -9,6 +9,9 @@
 
 enum { WAITERS = 2 };
 
+static const struct cr_edge_kind signal_kind = {.text = "a signal of a condition"};
+static const struct cr_edge signaled = {.kind = &signal_kind};
+
 static CR_ATOMIC(uintptr_t) * word_of(struct coir_condition *condition)
 {
     return &condition->words[0];
@@ -28,7 +31,7 @@ coir_condition_fini(struct coir_condition *condition)
 }
 
 /* Not cr_wait_in: between the list and the sleep the mutex is given up. */
-static int
+static inline __attribute__((always_inline)) int
 wait_without(struct coir_condition *condition, struct cr_lock *lock, struct coir_task *self, coir_time deadline)
 {
     struct cr_wait wait;
@@ -36,7 +39,7 @@ wait_without(struct coir_condition *condition, struct cr_lock *lock, struct coir
     if (CR_MUTANT(MUTEX_BEFORE_LIST))
         cr_lock_give(lock, self);
     (void)cr_guard_take(word_of(condition));
-    cr_wait_begin(&wait, self);
+    cr_wait_begin_for(&wait, self, &signaled);
     cr_waiters_append(&condition->words[1], &wait);
     cr_guard_release(word_of(condition), WAITERS);
     if (!CR_MUTANT(MUTEX_BEFORE_LIST))
@@ -69,7 +72,7 @@ coir_condition_wait(struct coir_condition *condition, struct coir_mutex *mutex, 
     result = wait_without(condition, lock, self, deadline);
     if (!cr_lock_try(lock, self))
         cr_always(cr_lock_wait(lock, self, COIR_NEVER, CR_LOCK_DEAF, &edge) == 0);
-    CR_SHARED_WRITE(mutex->taken) = edge.where;
+    cr_store_rlx(&mutex->taken, edge.where);
     cr_held_push(self, held, edge.kind);
     mutex->depth = depth;
     return result;

@@ -209,6 +209,8 @@ owed_by(const void *object, uint64_t *ids, uint32_t most)
 }
 
 static const struct cr_edge_kind kind_future = {.owners = owed_by, .text = "a future that another task is to set"};
+static const struct cr_edge_kind anybodys_kind = {.text = "a future"};
+static const struct cr_edge anybodys = {.kind = &anybodys_kind};
 
 /* Under the guard, which it gives back. */
 static int
@@ -219,7 +221,7 @@ wait_here(struct coir_future *future, struct coir_task *self, uintptr_t state, c
     struct cr_wait wait;
     int result;
     if (!cr_load_acq(&future->owner))
-        return cr_wait_in(&wait, self, &future->word, state, &future->waiters, 0, deadline);
+        return cr_wait_in(&wait, self, &anybodys, &future->word, state, &future->waiters, 0, deadline);
     result = cr_wait_in_circle(&wait, self, &edge, &future->word, state, &future->waiters, 0, deadline);
     if (result == -EDEADLK)
         return cr_fail(result,

@@ -4,6 +4,7 @@
 #include "base/place.h"
 #include "sched/graph.h"
 #include "sched/lock.h"
+#include "sched/order.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -24,6 +25,7 @@ void
 coir_mutex_init(struct coir_mutex *mutex, enum coir_mutex_kind as)
 {
     *mutex = (struct coir_mutex){{0, 0}, 0, as, NULL, NULL, {0, 0}};
+    cr_order_forget(held_of(mutex));
 }
 
 void
@@ -31,6 +33,7 @@ coir_mutex_fini(struct coir_mutex *mutex)
 {
     if (cr_load_acq(&lock_of(mutex)->word))
         cr_misuse("coir_mutex_fini: the mutex is held or waited for");
+    cr_order_forget(held_of(mutex));
 }
 
 /* ---- What others see of a wait for it ---- */
@@ -56,7 +59,7 @@ describe(const void *object, char *text, size_t size)
     const struct coir_mutex *mutex = object;
     char place[128];
     snprintf(text, size, "the mutex made at %s, taken at %s", made_at(mutex),
-             cr_place_text(mutex->taken, place, sizeof place));
+             cr_place_text(cr_load_rlx(&mutex->taken), place, sizeof place));
 }
 
 static const struct cr_edge_kind kind = {
@@ -65,10 +68,11 @@ static const struct cr_edge_kind kind = {
 /* ---- Locking ---- */
 
 static inline int
-got(struct coir_mutex *mutex, struct coir_task *self, const void *where)
+got(struct coir_mutex *mutex, struct coir_task *self, coir_time deadline, const void *where)
 {
-    CR_SHARED_WRITE(mutex->taken) = where;
+    cr_store_rlx(&mutex->taken, where);
     cr_held_push(self, held_of(mutex), &kind);
+    cr_order_taken(self, held_of(mutex), deadline);
     return 0;
 }
 
@@ -80,7 +84,7 @@ lock_slowly(struct coir_mutex *mutex, coir_time deadline, const void *where)
     struct cr_edge edge = {.kind = &kind, .object = mutex, .where = where, .timed = deadline != COIR_NEVER};
     int result = cr_lock_wait(lock_of(mutex), self, deadline, CR_LOCK_DEAF, &edge);
     if (!result)
-        return got(mutex, self, where);
+        return got(mutex, self, deadline, where);
     if (result != -EDEADLK)
         return result;
     if (!cr_lock_is_mine(lock_of(mutex), self))
@@ -104,7 +108,7 @@ lock_at(struct coir_mutex *mutex, coir_time deadline, const void *where)
     cr_check_deadline(deadline);
     if (cr_unlikely(!self) || cr_unlikely(!cr_lock_try(lock_of(mutex), self)))
         return lock_slowly(mutex, deadline, where);
-    return got(mutex, self, where);
+    return got(mutex, self, deadline, where);
 }
 
 int

@@ -22,6 +22,7 @@
 
 #include "base/place.h"
 #include "sched/graph.h"
+#include "sched/order.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -254,6 +255,7 @@ void
 coir_rwlock_init(struct coir_rwlock *lock)
 {
     *lock = (struct coir_rwlock){{0, 0, 0, 0}, NULL, {0, 0}};
+    cr_order_forget(held_of(lock));
 }
 
 void
@@ -261,6 +263,7 @@ coir_rwlock_fini(struct coir_rwlock *lock)
 {
     if (cr_load_acq(word_of(lock)))
         cr_misuse("coir_rwlock_fini: the lock is held or waited for");
+    cr_order_forget(held_of(lock));
 }
 
 static int
@@ -315,6 +318,7 @@ coir_rwlock_write(struct coir_rwlock *lock, coir_time deadline)
     if (cr_likely(!result)) {
         cr_store_rlx(&lock->words[3], (uintptr_t)where);
         cr_held_push(self, held_of(lock), &to_write);
+        cr_order_taken(self, held_of(lock), deadline);
     }
     return result;
 }

@@ -1,4 +1,8 @@
-/* coir/mutex.h: one at a time. */
+/* coir/mutex.h: one at a time.
+ *
+ * COIR_LOCKDEP=1 in the environment: the log tells of locks (mutexes, and read-write locks for writing) that are taken in orders
+ * that can meet in a deadlock one day, once, with the places of all of them; not of a try or a deadline, not of orders that one
+ * task alone uses or that one more lock keeps apart. A lock's fini ends what is known of it. */
 #ifndef COIR_MUTEX_H
 #define COIR_MUTEX_H
 
