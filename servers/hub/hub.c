@@ -275,14 +275,21 @@ wait_for_stop(struct hub *hub)
 
 /* Works when this task is canceled, too: by a door that broke, or from outside. */
 static void
-wind_up(struct hub *hub)
+close_all(struct hub *hub)
 {
     COIR_SHIELD();
-    coir_time deadline = coir_after(hub->grace - hub->grace / 10); /* the rest is for ending what has not ended */
     coir_log(COIR_LOG_INFO, "stopping; %zu here", cr_room_size(hub->room));
     cr_room_close(hub->room, "the hub is stopping");
     shut_doors(hub);
     cr_http_drain_begin(&hub->drain);
+}
+
+/* When no door is kept any more: a keeper lets in whom he has accepted before his door was shut. */
+static void
+end_sessions(struct hub *hub)
+{
+    COIR_SHIELD();
+    coir_time deadline = coir_after(hub->grace - hub->grace / 10); /* the rest is for ending what has not ended */
     while (cr_sessions_wait(&hub->sessions, look_after_beginners(hub, deadline)) == -ETIMEDOUT) {
         if (coir_now() < deadline)
             continue;
@@ -310,9 +317,10 @@ run(struct hub *hub)
     int error = start_tasks(hub, &scope);
     if (!error)
         error = wait_for_stop(hub);
-    wind_up(hub);
+    close_all(hub);
     coir_scope_cancel(&scope); /* the administrator's reader; the doors' keepers have ended or end now */
     int broken = coir_scope_wait(&scope, COIR_NEVER);
+    end_sessions(hub);
     return broken ? broken : error;
 }
 
