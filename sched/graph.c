@@ -58,6 +58,13 @@ cr_task_unpin(struct coir_task *task)
     (void)cr_sub_ar(&task->claim, CR_CLAIM_PIN); /* pairs with cr_wait_over */
 }
 
+static bool
+is_limited(const struct coir_task *task)
+{
+    bool (*ask)(const struct coir_task *task) = cr_load_rlx(&cr_graph_is_limited);
+    return ask && ask(task);
+}
+
 /* What the pinned task waits for, if nothing but the owners of it can end that; NULL. */
 static const struct cr_edge *
 edge_of(const struct coir_task *task)
@@ -65,8 +72,7 @@ edge_of(const struct coir_task *task)
     const struct cr_edge *edge = CR_SHARED_READ(CR_SHARED_READ(task->wait)->edge);
     if (!edge || !edge->kind->owners || edge->timed)
         return NULL;
-    if (edge->cancelable && !cr_load_acq(&task->shield) &&
-        (cr_load_acq(&task->canceled) || (cr_graph_is_limited && cr_graph_is_limited(task))))
+    if (edge->cancelable && !cr_load_acq(&task->shield) && (cr_load_acq(&task->canceled) || is_limited(task)))
         return NULL;
     return edge;
 }

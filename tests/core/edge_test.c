@@ -366,8 +366,10 @@ START_TEST(a_join_with_a_deadline_is_a_way_out)
 {
     struct pair pair = {.results = {1, 1}, .told = COIR_EVENT_INIT};
     core_run(1 + _i, join_with_deadline, &pair);
-    MUST_BE(pair.results[0], -ETIMEDOUT);
     MUST_BE(pair.results[1], 0);
+    /* On two workers the first may be on its way to sleep when the second joins it, and then is told. */
+    if (!_i || pair.results[0] != -EDEADLK)
+        MUST_BE(pair.results[0], -ETIMEDOUT);
     coir_detach(pair.tasks[1]);
 }
 END_TEST
