@@ -75,5 +75,6 @@ cr_relax(void)
 
 /* A counter that one thread writes and others may read: no locked instruction. */
 #define cr_bump(p) cr_store_rlx(p, cr_load_rlx(p) + 1)
+#define cr_bump_rel(p) cr_store_rel(p, cr_load_rlx(p) + 1)
 
 #endif

@@ -40,9 +40,9 @@ struct cr_site {
     uint8_t access, order, failure; /* failure: a compare-and-swap's, when it fails */
     uint8_t weakened;               /* enum cr_weaker: parts of the order that are ignored */
     uint8_t marks;                  /* the checker's */
-    uint32_t number, hits;          /* the checker's: its place in the list; how often it was met */
+    uint32_t hits;                  /* the checker's: how often it was met */
 };
-enum cr_weaker { CR_NO_ACQ = 1, CR_NO_REL = 2, CR_NO_SC = 4, CR_NO_FAILURE = 8 };
+enum cr_weaker { CR_NO_ACQ = 1, CR_NO_REL = 2, CR_NO_SC = 4, CR_NO_FAILURE = 8, CR_NO_FENCE = 16 };
 
 /* One access: what, in which order, where, how wide; value is what goes in, expected is for CR_CAS. */
 struct cr_access_record {

@@ -42,7 +42,9 @@
     MUTANT(MUTEX_BEFORE_LIST, "who waits for a condition gives the mutex up before it is on the list")    \
     MUTANT(HALF_A_ROUND, "a barrier lets others through though one has given up")                         \
     MUTANT(WRITER_LEAVES_QUIETLY, "a writer that gives up lets nobody in who waited behind it")           \
-    MUTANT(DONE_BEFORE_RESULT, "once publishes that it is done before its result")
+    MUTANT(DONE_BEFORE_RESULT, "once publishes that it is done before its result")                        \
+    MUTANT(NO_WALK_FENCE, "who looks for a circle does so without a fence behind its own edge")           \
+    MUTANT(CIRCLE_BELIEVED, "a circle is believed at first sight")
 
 #ifdef CR_CHECKED
 

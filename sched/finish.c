@@ -91,7 +91,8 @@ tell_end(struct coir_task *task)
 static void
 count_end(struct cr_worker *worker, bool daemon)
 {
-    cr_bump(daemon ? &worker->daemons_ended : &worker->ended);
+    cr_bump_rel(daemon ? &worker->daemons_ended
+                       : &worker->ended); /* pairs with take_census: what began it is seen, too */
 }
 
 void

@@ -24,7 +24,7 @@ take_lock_or_guard(struct cr_lock *lock, uintptr_t mine, uintptr_t *seen)
             cr_guard_spin(round);
             old = cr_load_rlx(&lock->word);
         } else if (!(old >> CR_LOCK_SHIFT) && !(old & CR_LOCK_CLOSED)) {
-            if (cr_cas_acq(&lock->word, &old, mine | (old & CR_LOCK_WAITERS)))
+            if (cr_cas_ar(&lock->word, &old, mine | (old & CR_LOCK_WAITERS))) /* as cr_lock_try */
                 return true;
         } else if (cr_cas_acq(&lock->word, &old, old | CR_GUARD)) {
             *seen = old;

@@ -33,7 +33,8 @@ static inline bool
 cr_lock_try(struct cr_lock *lock, const struct coir_task *self)
 {
     uintptr_t none = 0;
-    return cr_cas_acq(&lock->word, &none, cr_load_rlx(&self->id) << CR_LOCK_SHIFT); /* pairs with give */
+    /* Acquire pairs with give; release: who finds our id there, to close the lock or to look for a circle, reads our block. */
+    return cr_cas_ar(&lock->word, &none, cr_load_rlx(&self->id) << CR_LOCK_SHIFT);
 }
 
 /* 0, -EAGAIN, -ETIMEDOUT, -ECANCELED, -EPIPE (closed), -EDEADLK (held by the caller). */

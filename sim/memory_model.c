@@ -484,6 +484,8 @@ static void
 fence(uint32_t thread, const struct cr_site *site)
 {
     struct thread *self = &threads[thread];
+    if (site->weakened & CR_NO_FENCE)
+        return;
     if (!(site->weakened & CR_NO_SC))
         (void)cr_memory_drain(thread);
     cr_stamp_join(&self->now, &self->pending);

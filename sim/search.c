@@ -126,6 +126,7 @@ static void
 in_child(const struct cr_check *check, enum task task, uint64_t limit, struct shared *shared, char *said, size_t size)
 {
     int ends[2] = {-1, -1}, status = 0;
+    char rest[4096];
     size_t length = 0;
     ssize_t count;
     pid_t child;
@@ -149,6 +150,8 @@ in_child(const struct cr_check *check, enum task task, uint64_t limit, struct sh
         while (length < size - 1 && (count = read(ends[0], said + length, size - 1 - length)) > 0)
             length += (size_t)count;
         said[length] = '\0';
+        while (read(ends[0], rest, sizeof rest) > 0) /* or it would wait for room */
+            continue;
         close(ends[0]);
     }
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)

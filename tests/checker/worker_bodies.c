@@ -10,7 +10,7 @@
 static struct {
     struct coir_event ping, pong;
     struct bell done, more;
-    uint32_t ran;
+    uint32_t ran, late;
 } shop;
 
 /* ---- Newborns of a worker that is kept busy are for the other one ---- */
@@ -194,6 +194,35 @@ outlive(void *arg)
     CR_CHECK_IS(CR_SHARED_READ(shop.ran), 1);
 }
 
+/* Three workers: one fiber begins others, which end elsewhere, and still runs: a third worker that has seen their ends must
+ * have seen their beginnings, or it believes that all is done. */
+static int
+begin_and_go_on(void *arg)
+{
+    (void)arg;
+    block_the_worker(3);
+    (void)coir_yield();
+    CR_SHARED_WRITE(shop.late) = 1;
+    return 0;
+}
+
+static int
+leave_a_family(void *arg)
+{
+    (void)arg;
+    return coir_go_spread(begin_and_go_on, NULL, NULL, NULL);
+}
+
+static void
+outlive_3(void *arg)
+{
+    (void)arg;
+    memset(&shop, 0, sizeof shop);
+    play_run(3, leave_a_family, NULL);
+    CR_CHECK_IS(shop.ran, 3);
+    CR_CHECK_IS(CR_SHARED_READ(shop.late), 1);
+}
+
 /* A daemon is canceled when nothing else is left. */
 static int
 wait_as_daemon(void *arg)
@@ -255,6 +284,7 @@ const struct body worker_bodies[] = {
     {"newborns-relay", newborns_relay, false, 0, 0},
     {"ping-pong", ping_pong, false, 1, 0},
     {"outlive", outlive, false, 1, 1},
+    {"outlive-3", outlive_3, false, 0, 0},
     {"daemons", daemons, false, 1, 1},
     {"from-outside", from_outside, false, 1, 1},
 };
