@@ -3,7 +3,8 @@
  * One descriptor is held in reserve for the whole process. When accept finds no free number (EMFILE, ENFILE), the reserve
  * is given up, the connection is accepted with it and closed at once, so that its client learns it, and the reserve is
  * taken again; then accepting pauses for 10 ms, doubling up to 500 ms while it lasts. A naive loop burns a whole processor
- * here (534,000 failures a second). Lack of buffers (ENOBUFS, ENOMEM) only pauses. */
+ * here (534,000 failures a second). Lack of buffers (ENOBUFS, ENOMEM) only pauses; so does lack of our own memory for a
+ * connection that has been accepted, which is closed. */
 #include <coir/listener.h>
 #include <coir/log.h>
 
@@ -202,7 +203,7 @@ is_lack(int result)
 }
 
 static int
-accept_one(struct coir_listener *listener, coir_time deadline)
+accept_one(struct coir_listener *listener, struct coir_stream **stream, coir_time deadline)
 {
     for (;;) {
         struct cr_pending pending;
@@ -210,6 +211,12 @@ accept_one(struct coir_listener *listener, coir_time deadline)
         pending.op = (struct cr_op){.kind = CR_OP_ACCEPT, .fd = listener->fd, .eager = listener->eager};
         result = cr_operate(&pending, &listener->in, deadline);
         listener->eager = pending.op.eager;
+        if (result >= 0) {
+            int fd = result;
+            result = cr_stream_open(fd, listener->is_tcp, stream);
+            if (result)
+                (void)cr_world.close(fd); /* its client learns it */
+        }
         if (!is_lack(result)) {
             listener->pause = 0;
             return result;
@@ -224,20 +231,15 @@ int
 coir_listener_accept(struct coir_listener *listener, struct coir_stream **stream, coir_time deadline)
 {
     struct coir_task *self = cr_task_self();
-    int result = cr_enter(self, deadline), error;
+    int result = cr_enter(self, deadline);
     *stream = NULL;
     if (!result)
         result = cr_lock_take(&listener->in, self, deadline, CR_LOCK_CANCELABLE, &turn);
     if (result)
         return result;
-    result = accept_one(listener, deadline);
+    result = accept_one(listener, stream, deadline);
     cr_lock_give(&listener->in, self);
-    if (result < 0)
-        return result;
-    error = cr_stream_open(result, listener->is_tcp, stream);
-    if (error)
-        (void)cr_world.close(result);
-    return error;
+    return result;
 }
 
 void

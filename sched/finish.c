@@ -174,6 +174,7 @@ let_go(struct coir_task *task, struct cr_wait *wait)
             old = cr_load_acq(&task->life);
         } else if ((old & ~(uintptr_t)CR_LIFE_FLAGS) != (uintptr_t)wait ||
                    cr_cas_ar(&task->life, &old, old & CR_LIFE_FLAGS)) {
+            CR_SHARED_WRITE(wait->task) = NULL; /* its frame goes: whoever still read it would race with this */
             return;
         }
     }

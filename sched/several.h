@@ -23,6 +23,7 @@ struct cr_branch {
     struct cr_item_wait hook;
     void *object;
     const struct cr_branch_kind *kind; /* NULL: this one is skipped */
+    uint32_t order;                    /* the caller's */
 };
 
 struct cr_branch_kind {

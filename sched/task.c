@@ -359,6 +359,13 @@ cr_detail_move(struct coir_task *from, struct coir_task *to)
     from->detail = NULL;
 }
 
+void
+cr_detail_clear(struct coir_task *task)
+{
+    cr_free(task->detail);
+    task->detail = NULL;
+}
+
 const char *
 coir_error_detail(void)
 {

@@ -154,6 +154,8 @@ cr_task_is_thread(const struct coir_task *task)
 __attribute__((cold, format(printf, 2, 3))) int cr_fail(int failure, const char *format, ...);
 /* Passes the sentence of from (whose failure becomes to's) on. */
 void cr_detail_move(struct coir_task *from, struct coir_task *to);
+/* Before something whose failure alone is to be told: no sentence of an earlier one is left. */
+void cr_detail_clear(struct coir_task *task);
 
 /* sched/local.c: destroys its locals, as itself; may wait. */
 void cr_locals_end(struct coir_task *task);

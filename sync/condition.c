@@ -36,11 +36,14 @@ wait_without(struct coir_condition *condition, struct cr_lock *lock, struct coir
 {
     struct cr_wait wait;
     int result;
+    if (CR_MUTANT(MUTEX_BEFORE_LIST))
+        cr_lock_give(lock, self);
     (void)cr_guard_take(word_of(condition));
     cr_wait_begin_for(&wait, self, &signaled);
     cr_waiters_append(&condition->words[1], &wait);
     cr_guard_release(word_of(condition), WAITERS);
-    cr_lock_give(lock, self);
+    if (!CR_MUTANT(MUTEX_BEFORE_LIST))
+        cr_lock_give(lock, self);
     result = cr_park(&wait, deadline);
     if (cr_wait_is_linked(&wait))
         cr_wait_withdraw(&wait, word_of(condition), &condition->words[1], WAITERS);

@@ -50,7 +50,9 @@ take_turn(struct coir_once *once, coir_function *function, void *arg)
     (void)cr_guard_take(word_of(once));
     if (result >= 0) {
         chain = cr_waiters_claim_all(&once->words[1], result);
-        once->words[1] = (uintptr_t)result;
+        if (CR_MUTANT(DONE_BEFORE_RESULT))
+            cr_guard_release(word_of(once), DONE);
+        CR_SHARED_WRITE(once->words[1]) = (uintptr_t)result;
         cr_guard_release(word_of(once), DONE); /* pairs with the first load in coir_once_run */
         cr_unpark_all(chain);
         return result;
@@ -73,11 +75,11 @@ coir_once_run(struct coir_once *once, coir_function *function, void *arg)
     struct cr_wait wait;
     int result;
     if (cr_likely(cr_load_acq(word_of(once)) == DONE))
-        return (int)once->words[1];
+        return (int)CR_SHARED_READ(once->words[1]);
     state = cr_guard_take(word_of(once));
     if (state == DONE || !state) {
         cr_guard_release(word_of(once), state ? DONE : mine);
-        return state ? (int)once->words[1] : take_turn(once, function, arg);
+        return state ? (int)CR_SHARED_READ(once->words[1]) : take_turn(once, function, arg);
     }
     if (state >> SHIFT == mine >> SHIFT) {
         cr_guard_release(word_of(once), state);

@@ -167,7 +167,7 @@ let_in(struct coir_rwlock *lock, uintptr_t state, struct cr_note **chain)
     uintptr_t *first = &lock->words[1];
     struct cr_wait *wait;
     while ((wait = cr_waiters_first(first)) && !(state & WRITER)) {
-        struct coir_task *task = wait->task;
+        struct coir_task *task = CR_SHARED_READ(wait->task);
         bool writes = cr_container(wait, struct rw_wait, wait)->writes, won;
         if (writes && state >> SHIFT)
             break;
@@ -238,8 +238,8 @@ wait_in_line(struct coir_rwlock *lock, uintptr_t state, struct coir_task *self, 
     result =
         cr_wait_in_circle(&waiting.wait, self, &waiting.edge, word_of(lock), state, &lock->words[1], WAITERS, deadline);
     cr_store_rlx(&self->shield, cr_load_rlx(&self->shield) - 1);
-    if ((result == -ETIMEDOUT || result == -EDEADLK) &&
-        writes) /* the readers behind it may have waited for nobody else */
+    if ((result == -ETIMEDOUT || result == -EDEADLK) && writes &&
+        !CR_MUTANT(WRITER_LEAVES_QUIETLY)) /* the readers behind it may have waited for nobody else */
         let_in_and_release(lock, cr_guard_take(word_of(lock)));
     if (result == -EDEADLK)
         return cr_fail(

@@ -88,10 +88,19 @@ json_of_facts(const struct cr_message_facts *facts)
                      facts->name, words->text_key, facts->text, "members", members);
 }
 
+/* A frame being written; jansson goes on after a part that could not be. */
+struct writing {
+    struct coir_buffer *frame;
+    int error; /* the first */
+};
+
 static int
-append_json(const char *bytes, size_t size, void *frame)
+append_json(const char *bytes, size_t size, void *arg)
 {
-    return coir_buffer_append(frame, bytes, size);
+    struct writing *writing = arg;
+    if (!writing->error)
+        writing->error = coir_buffer_append(writing->frame, bytes, size);
+    return writing->error;
 }
 
 /* The frame's header tells the size of what follows, so room for the longest header is left, and the real one moved up
@@ -104,11 +113,12 @@ render_web(const struct cr_message_facts *facts, struct coir_buffer *frame, size
     if (!json)
         return -ENOMEM;
     int error = coir_buffer_append(frame, header, sizeof header);
-    if (!error && json_dump_callback(json, append_json, frame, JSON_COMPACT))
+    struct writing writing = {frame, error};
+    if (!error && json_dump_callback(json, append_json, &writing, JSON_COMPACT))
         error = -ENOMEM;
     json_decref(json);
-    if (error)
-        return error;
+    if (error || writing.error)
+        return error ? error : writing.error;
     size_t size = cr_websocket_encode_header(header, CR_WEBSOCKET_TEXT, true, frame->size - sizeof header, NULL);
     *start = sizeof header - size;
     memcpy(frame->bytes + *start, header, size);

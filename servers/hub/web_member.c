@@ -142,6 +142,7 @@ static const struct {
     {-ETIMEDOUT, CR_WEBSOCKET_POLICY, "no name in time"},
     {-EAGAIN, CR_WEBSOCKET_POLICY, "too many attempts"},
     {-ENOMEM, CR_WEBSOCKET_SERVER_ERROR, "the hub is out of memory"},
+    {-EPIPE, CR_WEBSOCKET_SERVER_ERROR, "what was said could not be sent"}, /* unless he has closed */
 };
 
 static void
