@@ -64,8 +64,8 @@ free_block(struct coir_task *task)
 
 /* Publishes the end: whether a note of it is queued, or about to be, which keeps the block. Else after this the block
  * belongs to whoever holds the handle, or is gone. */
-static bool
-tell_end(struct coir_task *task)
+bool
+cr_task_tell_end(struct coir_task *task)
 {
     uintptr_t old = cr_load_acq(&task->life), waiting;
     struct cr_wait *joiner;
@@ -112,7 +112,7 @@ cr_task_over(struct cr_worker *worker, struct coir_task *task)
     cr_store_rel(&task->worker, NULL); /* cancel leaves it alone from now on */
     if (task->on_end)
         task->on_end(task);
-    if (!tell_end(task)) /* a note on its way to this worker must still find it: the task counts until then */
+    if (!cr_task_tell_end(task)) /* a note on its way to this worker must still find it: the task counts until then */
         count_end(worker, daemon);
 }
 

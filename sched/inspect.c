@@ -19,7 +19,7 @@ look_at_wait(const struct coir_task *task, struct coir_task_info *info)
     const struct cr_wait *wait = CR_SHARED_READ(task->wait);
     const struct cr_edge *edge = CR_SHARED_READ(wait->edge);
     info->state = COIR_BLOCKED;
-    info->since = info->is_thread ? cr_load_rlx(&task->heap_key) : CR_SHARED_READ(wait->since);
+    info->since = info->carrier == COIR_ON_THREAD ? cr_load_rlx(&task->heap_key) : CR_SHARED_READ(wait->since);
     info->waits_at = CR_SHARED_READ(wait->where);
     if (!edge)
         return;
@@ -36,19 +36,22 @@ cr_inspect(struct coir_task *task, const struct coir_runtime *runtime, struct co
     uint64_t id = cr_load_acq(&task->id);
     struct cr_worker *worker = cr_load_acq(&task->worker);
     uint32_t flags = cr_load_acq(&task->flags);
-    *info = (struct coir_task_info){.id = id, .is_thread = flags & CR_TASK_THREAD, .worker = -1};
+    *info = (struct coir_task_info){
+        .id = id, .carrier = flags & CR_TASK_THREAD ? COIR_ON_THREAD : COIR_ON_FIBER, .worker = -1};
     if (!id || flags & CR_TASK_SERVANT || (runtime && cr_load_acq(&task->runtime) != runtime))
         return false;
     cr_task_name_get(task, info->name);
     if (worker)
         info->worker = (int)worker->index;
-    if (cr_load_acq(&task->life) & CR_ENDED && !info->is_thread)
+    if (cr_load_acq(&task->life) & CR_ENDED)
         info->state = COIR_ENDED;
     else if (cr_task_pin(task, id)) {
         look_at_wait(task, info);
         cr_task_unpin(task);
     } else {
-        info->state = info->is_thread || (worker && cr_load_acq(&worker->current) == task) ? COIR_RUNNING : COIR_READY;
+        info->state = info->carrier == COIR_ON_THREAD || (worker && cr_load_acq(&worker->current) == task)
+                          ? COIR_RUNNING
+                          : COIR_READY;
     }
     return cr_load_acq(&task->id) == id;
 }
@@ -95,7 +98,7 @@ cr_inspect_line(const struct coir_task_info *info, char *line, size_t size)
         snprintf(when, sizeof when, " since %.3f s", (double)(cr_now() - info->since) / (double)COIR_SECOND);
     if (info->waits_for_task)
         snprintf(owner, sizeof owner, ", which task %llu has", (unsigned long long)info->waits_for_task);
-    return snprintf(line, size, "%s %llu '%s' %s%s%s%s%s%s", info->is_thread ? "thread" : "task",
+    return snprintf(line, size, "%s %llu '%s' %s%s%s%s%s%s", info->carrier == COIR_ON_THREAD ? "thread" : "task",
                     (unsigned long long)info->id, info->name, states[info->state], when, where,
                     info->waits_for[0] ? " for " : "", info->waits_for, owner);
 }

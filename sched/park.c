@@ -164,7 +164,7 @@ cr_task_poke(struct coir_task *task, int why)
 void
 cr_task_note(struct coir_task *task, struct cr_worker *worker)
 {
-    uintptr_t old = cr_or_ar(&task->life, CR_NOTED); /* pairs with tell_end */
+    uintptr_t old = cr_or_ar(&task->life, CR_NOTED); /* pairs with cr_task_tell_end */
     if (old & CR_NOTED)
         return;           /* a note is on its way, and whoever reads it sees our reason */
     if (old & CR_ENDED) { /* nobody waits for our note: the worker may be gone */

@@ -21,6 +21,7 @@ struct report {
     uint32_t count; /* of those that wait */
     uint32_t lines_count;
     bool somebody_is_awake;
+    enum coir_on_deadlock policy;
     char (*lines)[LINE]; /* NULL: no memory, nobody is named */
 };
 
@@ -51,7 +52,7 @@ look_at(struct coir_task *task, void *arg)
 {
     struct report *report = arg;
     uint32_t flags = cr_load_acq(&task->flags);
-    if (!cr_load_acq(&task->id))
+    if (!cr_load_acq(&task->id) || cr_load_acq(&task->life) & CR_ENDED)
         return;
     if (flags & CR_TASK_THREAD)
         report->somebody_is_awake |= is_awake(task);
@@ -78,6 +79,8 @@ is_quiet(struct report *report)
         return false;
     cr_runtimes_hold();
     quiet = all_workers_sleep();
+    if (cr_runtimes_first())
+        report->policy = cr_runtimes_first()->options.on_deadlock;
     if (quiet)
         cr_task_each(look_at, report);
     quiet = quiet && !report->somebody_is_awake && report->count && cr_load_acq(&active) == before;
@@ -89,13 +92,6 @@ is_quiet(struct report *report)
 
 /* ---- Telling ---- */
 
-static enum coir_on_deadlock
-policy(void)
-{
-    const struct coir_runtime *runtime = cr_here.worker ? cr_here.worker->runtime : NULL;
-    return runtime ? runtime->options.on_deadlock : COIR_DEADLOCK_ERROR;
-}
-
 static void
 tell(const struct report *report)
 {
@@ -105,9 +101,9 @@ tell(const struct report *report)
         coir_log(COIR_LOG_ERROR, "  %s", report->lines[i]);
     if (report->lines_count == TOLD)
         coir_log(COIR_LOG_ERROR, "  and so on");
-    if (policy() == COIR_DEADLOCK_ABORT)
+    if (report->policy == COIR_DEADLOCK_ABORT)
         cr_misuse("everyone waits: stopped, as on_deadlock says; the tasks are named above");
-    if (policy() == COIR_DEADLOCK_ERROR)
+    if (report->policy == COIR_DEADLOCK_ERROR)
         cr_world.quit(EXIT);
 }
 

@@ -47,6 +47,8 @@ take_census(struct coir_runtime *runtime)
         census.ended += cr_load_acq(&runtime->workers[i].ended);
         census.daemons_ended += cr_load_acq(&runtime->workers[i].daemons_ended);
     }
+    census.ended += cr_load_acq(&runtime->outside_ended);
+    census.daemons_ended += cr_load_acq(&runtime->outside_daemons_ended);
     census.begun = cr_load_acq(&runtime->outside_started);
     census.daemons_begun = cr_load_acq(&runtime->outside_daemons);
     census.calls = cr_load_acq(&runtime->calls);
@@ -71,6 +73,13 @@ cr_runtime_advance(struct coir_runtime *runtime, uint32_t state)
         if (!cr_swap_ar(&worker->stop_posted, 1))
             cr_worker_post(worker, &worker->stop);
     }
+}
+
+void
+cr_runtime_look(struct coir_runtime *runtime)
+{
+    if (!cr_swap_ar(&runtime->workers[0].stop_posted, 1)) /* its reader looks at the state */
+        cr_worker_post(&runtime->workers[0], &runtime->workers[0].stop);
 }
 
 static bool
@@ -123,6 +132,7 @@ from_environment(const char *name, int otherwise)
 static int
 resolve(struct coir_runtime_options *options)
 {
+    const char *carrier = cr_world.environment("COIR_CARRIER");
     char why[CR_CHAOS_WHY];
     if (cr_chaos_begin(why))
         return cr_fail(-EINVAL, "%s", why);
@@ -142,6 +152,10 @@ resolve(struct coir_runtime_options *options)
         cr_backend_names(names, sizeof names);
         return cr_fail(-EINVAL, "no backend '%s' here: there is %s", options->backend, names);
     }
+    if (options->carrier > COIR_ON_THREAD)
+        return cr_fail(-EINVAL, "carrier %d: there are COIR_ON_FIBER and COIR_ON_THREAD", (int)options->carrier);
+    if (carrier && *carrier && strcmp(carrier, "thread") != 0 && strcmp(carrier, "fiber") != 0)
+        return cr_fail(-EINVAL, "COIR_CARRIER=%s is neither thread nor fiber", carrier);
     if (!options->stack_size)
         options->stack_size = STACK_SIZE;
     if (cr_stack_stride_ok(options->stack_size))
@@ -253,6 +267,7 @@ make(const struct coir_runtime_options *wanted, struct coir_runtime **made)
 {
     struct coir_runtime_options options = wanted ? *wanted : (struct coir_runtime_options){0};
     struct coir_runtime *runtime;
+    const char *carrier;
     size_t size;
     int error = resolve(&options);
     *made = NULL;
@@ -268,6 +283,10 @@ make(const struct coir_runtime_options *wanted, struct coir_runtime **made)
     runtime->options.name = runtime->name;
     runtime->count = (unsigned)options.workers;
     runtime->processors = cr_world.processors();
+    carrier = cr_world.environment("COIR_CARRIER");
+    runtime->all_on_threads = carrier && !strcmp(carrier, "thread");
+    if (runtime->all_on_threads)
+        runtime->options.carrier = COIR_ON_THREAD;
     cr_log_find_sink = find_sink;
     error = open_workers_somehow(runtime);
     if (error)
@@ -292,6 +311,7 @@ fail_free:
 static void
 unmake(struct coir_runtime *runtime)
 {
+    cr_threads_join(runtime);
     cr_monitor_stop(runtime);
     cr_offload_stop(runtime);
     forget(runtime);
@@ -371,8 +391,8 @@ coir_run(coir_function *function, void *arg, const struct coir_runtime_options *
     struct coir_runtime *runtime;
     struct coir_task *self = cr_task_self();
     int error, result;
-    if (cr_here.worker)
-        return cr_fail(-EBUSY, "coir_run was called from a fiber: use coir_runtime_start for a second runtime");
+    if (coir_runtime_self())
+        return cr_fail(-EBUSY, "coir_run was called from a task: use coir_runtime_start for a second runtime");
     error = make(options, &runtime);
     if (error)
         return error;
@@ -413,8 +433,8 @@ coir_runtime_start(const struct coir_runtime_options *options, struct coir_runti
 }
 
 /* false: the runtime is done, and its memory may go at any moment. */
-static bool
-begin_call(struct coir_runtime *runtime)
+bool
+cr_runtime_begin_call(struct coir_runtime *runtime)
 {
     uint64_t calls = cr_load_acq(&runtime->calls);
     do
@@ -428,8 +448,8 @@ static const struct cr_edge_kind all_ended_kind = {.text = "the end of a runtime
 static const struct cr_edge all_ended = {.kind = &all_ended_kind};
 
 /* After this the runtime may be gone. */
-static void
-end_call(struct coir_runtime *runtime)
+void
+cr_runtime_end_call(struct coir_runtime *runtime)
 {
     (void)cr_add_ar(&runtime->calls_left, 1);
 }
@@ -441,13 +461,13 @@ coir_runtime_go(struct coir_runtime *runtime, coir_function *function, void *arg
     int error;
     if (task)
         *task = NULL;
-    if (!begin_call(runtime))
+    if (!cr_runtime_begin_call(runtime))
         return cr_fail(-EPIPE, "the runtime is stopped");
     if (cr_load_acq(&runtime->state) >= CR_RUNTIME_STOPPING)
         error = cr_fail(-EPIPE, "runtime '%s' is being stopped", runtime->name);
     else
         error = cr_go(runtime, function, arg, options, CR_SPREAD, NULL, NULL, task);
-    end_call(runtime);
+    cr_runtime_end_call(runtime);
     return error;
 }
 
@@ -460,7 +480,7 @@ coir_runtime_stop(struct coir_runtime *runtime, coir_time deadline)
     int error = cr_enter(self, deadline);
     if (error)
         return error;
-    if (cr_here.worker && cr_here.worker->runtime == runtime)
+    if (coir_runtime_self() == runtime)
         return cr_fail(-EBUSY, "coir_runtime_stop was called from a task of that runtime");
     cr_runtime_advance(runtime, CR_RUNTIME_STOPPING);
     state = cr_guard_take(&runtime->left_word);
@@ -491,7 +511,9 @@ coir_runtime_stop(struct coir_runtime *runtime, coir_time deadline)
 struct coir_runtime *
 coir_runtime_self(void)
 {
-    return cr_here.worker ? cr_here.worker->runtime : NULL;
+    if (cr_here.worker)
+        return cr_here.worker->runtime;
+    return cr_here.task ? cr_load_rlx(&cr_here.task->runtime) : NULL; /* a task on a thread; a plain thread has none */
 }
 
 const char *

@@ -18,12 +18,19 @@ struct coir_runtime {
     CR_ATOMIC(uint32_t) live;                              /* tasks, if there is a limit */
     CR_ATOMIC(uint64_t) outside_started;                   /* tasks that threads without a worker have begun */
     CR_ATOMIC(uint64_t) outside_daemons;
+    CR_ATOMIC(uint64_t) outside_ended; /* tasks on threads, and those that are daemons */
+    CR_ATOMIC(uint64_t) outside_daemons_ended;
     CR_ATOMIC(uint64_t) calls;      /* of coir_runtime_go, begun, times CR_ONE_CALL; CR_NO_MORE: none may begin */
     CR_ATOMIC(uint64_t) calls_left; /* and over */
 
     CR_ATOMIC(uintptr_t) left_word; /* guard; how many workers' threads have left their loops, times CR_ONE_LEFT */
     uintptr_t left_waiters;         /* who waits in coir_runtime_stop */
     int result;                     /* of the first task */
+
+    bool all_on_threads;               /* COIR_CARRIER=thread */
+    CR_ATOMIC(uintptr_t) carried_word; /* the guard of the two below, which are sched/thread.c's */
+    struct cr_list carried;
+    struct cr_carried *gone;
 
     struct coir_runtime *next; /* of all there are; under cr_runtimes_hold */
     struct cr_monitor *monitor;
@@ -45,6 +52,12 @@ void cr_runtime_advance(struct coir_runtime *runtime, uint32_t state);
  * is when to look once more (COIR_NEVER: what holds it will lead to a look at its end). */
 bool cr_runtime_check(struct coir_runtime *runtime, coir_time *again);
 
+/* As long as a call lasts the runtime stays. false: it is done already. */
+bool cr_runtime_begin_call(struct coir_runtime *runtime);
+void cr_runtime_end_call(struct coir_runtime *runtime); /* after this it may be gone */
+/* A worker of it looks whether it is over, soon. */
+void cr_runtime_look(struct coir_runtime *runtime);
+
 /* Meanwhile no runtime comes or goes. Not over anything that waits. */
 void cr_runtimes_hold(void);
 void cr_runtimes_let(void);
@@ -59,6 +72,16 @@ int cr_go(struct coir_runtime *runtime, coir_function *function, void *arg, cons
 /* sched/finish.c */
 int cr_join(struct coir_task *task, int *result, coir_time deadline, const void *where); /* the caller's caller */
 void cr_release(struct coir_task *task); /* one's handle; the block goes when it has ended, too */
+
+/* The end of a task: tells who waits for it, and frees the block or leaves it to whoever has the handle. Whether a note of it
+ * is queued, which keeps the block. */
+bool cr_task_tell_end(struct coir_task *task);
+
+/* sched/thread.c */
+/* A new task begins on a thread of its own. One that cannot has ended with the failure. */
+void cr_thread_go(struct coir_runtime *runtime, struct coir_task *task);
+void cr_threads_cancel(struct coir_runtime *runtime); /* all that run, and those to come once it is stopping */
+void cr_threads_join(struct coir_runtime *runtime);   /* all have ended */
 
 /* sched/overflow.c: in the handler of a fault at this address: says whose guard it is, if it is one. */
 void cr_overflow_report(const void *address);

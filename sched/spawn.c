@@ -112,9 +112,19 @@ check(const struct coir_runtime *runtime, const struct coir_task_options *option
 {
     if (!runtime)
         return cr_fail(-EINVAL, "fibers are started inside a runtime: call from coir_run, or use coir_runtime_go");
+    if (options && options->carrier > COIR_ON_THREAD)
+        return cr_fail(-EINVAL, "carrier %d: there are COIR_ON_FIBER and COIR_ON_THREAD", (int)options->carrier);
     if (options && options->arg_size > COPY_MOST)
         return cr_fail(-EINVAL, "arg_size %zu is more than 65536: pass a pointer", options->arg_size);
     return 0;
+}
+
+static bool
+is_for_thread(const struct coir_runtime *runtime, const struct coir_task_options *options)
+{
+    if (cr_likely(!options || !options->carrier))
+        return cr_unlikely(runtime->options.carrier == COIR_ON_THREAD);
+    return runtime->all_on_threads || options->carrier == COIR_ON_THREAD;
 }
 
 static int
@@ -184,11 +194,13 @@ cr_go(struct coir_runtime *runtime, coir_function *function, void *arg, const st
 {
     struct cr_worker *worker = cr_here.worker;
     struct coir_task *task;
+    bool on_thread;
     int error = check(runtime, options);
     if (handle)
         *handle = NULL;
     if (error || (error = count_in(runtime)))
         return error;
+    on_thread = is_for_thread(runtime, options);
     if (worker && worker->runtime != runtime)
         worker = NULL;
     task = cr_task_new(worker ? &worker->blocks : NULL);
@@ -201,11 +213,19 @@ cr_go(struct coir_runtime *runtime, coir_function *function, void *arg, const st
     cr_store_rlx(&task->life, handle ? 0 : CR_RELEASED);
     if (options && (error = apply(task, options)))
         goto fail_free;
+    if (cr_unlikely(on_thread)) {
+        cr_store_rlx(&task->flags, cr_load_rlx(&task->flags) | CR_TASK_THREAD);
+        task->bell = -1;
+    }
     if (prepare)
         prepare(task, prepare_arg);
-    count_begun(runtime, worker, task);
+    count_begun(runtime, on_thread ? NULL : worker, task);
     if (handle)
         *handle = task;
+    if (cr_unlikely(on_thread)) {
+        cr_thread_go(runtime, task);
+        return 0;
+    }
     if (!worker || place == CR_SPREAD) {
         dispatch(runtime, task);
         return 0;

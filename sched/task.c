@@ -319,6 +319,7 @@ cr_task_attach(void)
         cr_quiet_in();
     }
     cr_store_rlx(&task->runtime, NULL);
+    cr_store_rlx(&task->life, 0);
     cr_order_begin();
     task->bell = -1;
     cr_here.task = task;

@@ -84,6 +84,8 @@ note_stop(struct cr_worker *worker, struct cr_note *note)
         return; /* when it is done nobody is left */
     worker->stopping = true;
     cr_task_each(cancel_if_ours, worker);
+    if (!worker->index)
+        cr_threads_cancel(worker->runtime);
 }
 
 static void (*const note_handlers[])(struct cr_worker *worker, struct cr_note *note) = {
@@ -216,7 +218,7 @@ sleep_until_something(struct cr_worker *worker)
         if (again < until)
             until = again;
         before = cr_now();
-        only_others = !worker->in_flight && cr_timers_next(&worker->timers) == COIR_NEVER;
+        only_others = !worker->in_flight && again == COIR_NEVER && cr_timers_next(&worker->timers) == COIR_NEVER;
         if (only_others) /* can wake it up: it is one of those that wait */
             cr_quiet_out();
         reap(worker, until);

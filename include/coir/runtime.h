@@ -32,6 +32,9 @@ struct coir_runtime_options {
      * all descriptors), "select" (the same, and only numbers below 1,024: else waits fail with -ERANGE); NULL: COIR_BACKEND
      * from the environment, else the best that the kernel does not refuse. */
     const char *backend;
+    /* Of tasks that do not say. COIR_CARRIER=thread in the environment runs all tasks, whatever they say, on threads: for
+     * debuggers and profilers that do not know fibers. */
+    enum coir_carrier carrier;
     size_t stack_size;  /* bytes of address space for a fiber, its guard included, a power of two from 64 KiB to
                             64 MiB; 0: 256 KiB, of which 64 KiB are guard */
     size_t task_limit;  /* tasks alive at once, at most 16,777,215; 0: that many */

@@ -18,16 +18,21 @@ COIR_BEGIN
 
 struct coir_task;
 
+/* What a task runs on. A thread costs some ten microseconds to start, has its own stack (of the system's size), thread-locals
+ * and errno, and may block in whatever it likes; fibers are for all else. All calls work on both and between both. */
+enum coir_carrier { COIR_ON_DEFAULT, COIR_ON_FIBER, COIR_ON_THREAD };
+
 struct coir_task_options {
-    const char *name; /* copied; 31 bytes are kept */
-    size_t arg_size;  /* 0: the task gets arg itself; n (at most 65,536): its own copy of the n bytes there */
-    bool daemon;      /* the run does not wait for it, but cancels it */
+    const char *name;          /* copied; 31 bytes are kept */
+    enum coir_carrier carrier; /* 0: the runtime's default */
+    size_t arg_size;           /* 0: the task gets arg itself; n (at most 65,536): its own copy of the n bytes there */
+    bool daemon;               /* the run does not wait for it, but cancels it */
     uint64_t reserved[4];
 };
 
-/* Starts function(arg) as a fiber of the calling task's runtime. *task is the caller's, to be joined or detached; task
- * may be NULL. -ENOMEM; -EAGAIN: the runtime's task limit; -EINVAL: no runtime here. Does not suspend. A stack that
- * cannot be had later is the task's result (-ENOMEM). */
+/* Starts function(arg) as a task of the calling task's runtime. *task is the caller's, to be joined or detached; task
+ * may be NULL. -ENOMEM; -EAGAIN: the runtime's task limit; -EINVAL: no runtime here. Does not suspend. A stack or a thread
+ * that cannot be had is the task's result (-ENOMEM, -EAGAIN). */
 COIR_EXPORT int coir_go(coir_function *function, void *arg, const struct coir_task_options *options,
                         struct coir_task **task);
 

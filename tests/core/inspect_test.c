@@ -162,7 +162,8 @@ check(coir_time began)
     for (size_t i = 0; i < PARTS; i++) {
         const struct coir_task_info *info = find(all, count, parts[i].name);
         MUST_BE(info->state, COIR_BLOCKED);
-        MUST(!info->is_thread && info->worker >= 0 && info->worker < coir_runtime_workers(coir_runtime_self()));
+        MUST(info->carrier == COIR_ON_FIBER && info->worker >= 0 &&
+             info->worker < coir_runtime_workers(coir_runtime_self()));
         if (strncmp(info->waits_for, parts[i].waits_for, strlen(parts[i].waits_for)) != 0)
             ck_abort_msg("'%s' waits for '%s', not '%s'", parts[i].name, info->waits_for, parts[i].waits_for);
         MUST(info->waits_at);
@@ -297,7 +298,7 @@ look_at_thread(void *arg)
     for (size_t i = 0; i < count; i++)
         if (all[i].id == coir_task_id(actor.self)) {
             found++;
-            MUST(all[i].is_thread);
+            MUST_BE(all[i].carrier, COIR_ON_THREAD);
             MUST_BE(all[i].state, COIR_BLOCKED);
             MUST(strstr(all[i].waits_for, "an event"));
             MUST(all[i].worker == -1);

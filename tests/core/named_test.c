@@ -2,6 +2,7 @@
  * the last one goes to sleep. Each is played by fibers on one worker and on several, by threads, and by both. */
 #include "stage.h"
 
+#include <coir/future.h>
 #include <coir/scope.h>
 #include <errno.h>
 #include <stdio.h>
@@ -147,6 +148,40 @@ upgrade_both(struct stage *stage, int me)
     }
 }
 
+/* Who is to set it waits for the lock that who waits for it has. */
+struct promise {
+    struct stage *stage;
+    struct coir_future *future;
+};
+
+static int
+set_with_mutex(void *arg)
+{
+    struct promise *promise = arg;
+    struct stage *stage = promise->stage;
+    MUST_BE(coir_event_wait(&stage->events[0], COIR_NEVER), 0);
+    if (stage_lock(stage, &stage->mutexes[0]))
+        coir_mutex_unlock(&stage->mutexes[0]);
+    return coir_future_set(promise->future, 0, NULL);
+}
+
+static void
+a_future_that_waits_for_itself(struct stage *stage, int me)
+{
+    struct promise promise = {stage, coir_future_new(0)};
+    struct coir_task *task;
+    (void)me;
+    MUST(promise.future);
+    MUST(stage_lock(stage, &stage->mutexes[0]));
+    MUST_BE(coir_go(set_with_mutex, &promise, NULL, &task), 0);
+    coir_future_set_owner(promise.future, task);
+    coir_event_set(&stage->events[0]);
+    (void)stage_went(stage, coir_future_wait(promise.future, COIR_NEVER));
+    coir_mutex_unlock(&stage->mutexes[0]);
+    MUST_BE(coir_join(task, NULL, COIR_NEVER), 0);
+    coir_future_free(promise.future);
+}
+
 /* ---- Nobody has it ---- */
 
 /* Each fills the other's queue, and nobody empties his own. */
@@ -224,6 +259,7 @@ static const struct stage_program programs[] = {
     {"joining with a lock held", 0, join_with_lock, true, "for the end of task ", false},
     {"a scope's owner has the lock", 0, wait_for_scope_with_lock, true, "for the end of all tasks of its scope", false},
     {"a once-function and a lock", 2, once_and_mutex, false, "for a once-function that another task is inside", false},
+    {"a future that waits for itself", 0, a_future_that_waits_for_itself, true, "2 tasks wait for each other", false},
     {"a reader and a writer", 2, upgrade_both, false, "for the rwlock made at ", false},
     {"two full queues", 2, fill_each_other, false, "for room in queue 'back'", true},
     {"a barrier short of one", 3, await_one_more, false, "for the others at a barrier", true},
