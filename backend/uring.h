@@ -15,9 +15,9 @@ struct cr_uring_sizes {
 extern struct cr_uring_sizes cr_uring_sizes;
 
 /* How often what is rare has happened in this process: operations and cancels that found no room, fetches of completions
- * that had found none, and how many feeds have been armed, how many pieces they brought and how many found no buffer. */
+ * that had found none, how many feeds have been armed and how many pieces found no buffer. */
 struct cr_uring_counts {
-    CR_ATOMIC(uint64_t) backlogged, cancels_backlogged, overflows, feeds, pieces, starved;
+    CR_ATOMIC(uint64_t) backlogged, cancels_backlogged, overflows, feeds, starved;
 };
 extern struct cr_uring_counts cr_uring_counts;
 
@@ -38,8 +38,9 @@ struct cr_uring {
     struct io_uring_buf_ring *buffers; /* NULL: none yet */
     char *memory;                      /* theirs */
     unsigned buffer_count;
-    bool no_feeds; /* the kernel has said that it has none */
-    bool wanting;  /* a feed's cancel has found no room */
+    CR_ATOMIC(uint64_t) pieces; /* that feeds have brought; written by the owner only */
+    bool no_feeds;              /* the kernel has said that it has none */
+    bool wanting;               /* a feed's cancel has found no room */
 };
 
 /* Where an operation is; an operation's token is its address. */

@@ -247,7 +247,7 @@ cr_uring_feed_came(struct cr_uring *self, uint64_t token, int result, unsigned f
         if (result > 0)
             count = bring(feed, buffer(self, number), (size_t)result);
         give_back(self, number);
-        (void)cr_add_rlx(&cr_uring_counts.pieces, 1);
+        cr_bump(&self->pieces);
         feed->full = result == CR_URING_BUFFER ? feed->full + 1 : feed->full < FULL_MOST ? 0 : feed->full;
     } else if (result == -ENOBUFS) {
         (void)cr_add_rlx(&cr_uring_counts.starved, 1);
