@@ -6,6 +6,7 @@
  * waited for, so the answer is -EAGAIN, and the end is on its way for the next try. A stream that goes back and forth
  * between workers has it so each time; one that is handed over once, once. */
 #include "sched/feed.h"
+#include "sched/quiet.h"
 
 #include <errno.h>
 
@@ -31,28 +32,27 @@ wake_waiter(struct cr_feed *feed)
     cr_unpark_all(chain);
 }
 
-/* Until it is over: 0, or why not. */
+/* Until it is over, which has been asked for: 0, or why not. */
 static int
-await_end(struct cr_feed *feed, const struct cr_lock *side, coir_time deadline)
+await_end(struct cr_pending *pending, struct cr_feed *feed, const struct cr_lock *side, coir_time deadline)
 {
-    struct cr_wait wait;
+    struct cr_wait *wait = &pending->wait;
     uintptr_t state;
     int result;
-    cr_feed_wish(feed, wake_waiter);
     state = cr_guard_take(&feed->word);
     result = cr_may_wait(deadline);
     if (result || cr_feed_is_over(feed)) {
         cr_guard_release(&feed->word, state);
         return cr_feed_is_over(feed) ? 0 : result;
     }
-    cr_wait_begin(&wait, cr_task_self());
-    wait.closed = side ? &side->word : NULL;
-    wait.closed_bit = CR_LOCK_CLOSED;
-    cr_waiters_append(&feed->first, &wait);
+    cr_wait_begin_for(wait, cr_task_self(), &pending->edge);
+    wait->closed = side ? &side->word : NULL;
+    wait->closed_bit = CR_LOCK_CLOSED;
+    cr_waiters_append(&feed->first, wait);
     cr_guard_release(&feed->word, state);
-    result = cr_park(&wait, deadline);
-    if (cr_wait_is_linked(&wait))
-        cr_wait_withdraw(&wait, &feed->word, &feed->first, 0);
+    result = cr_park(wait, deadline);
+    if (cr_wait_is_linked(wait))
+        cr_wait_withdraw(wait, &feed->word, &feed->first, 0);
     return result;
 }
 
@@ -67,8 +67,14 @@ cr_feed_come_first(struct cr_pending *pending, const struct cr_lock *side, coir_
             return CR_PENDING;
         end_here(feed);
     }
-    if (!cr_feed_is_over(feed) && (result = await_end(feed, side, deadline)))
-        return result;
+    if (!cr_feed_is_over(feed)) {
+        cr_quiet_in(); /* the home may sleep, and what will wake it is in no inbox */
+        cr_feed_wish(feed, wake_waiter);
+        result = await_end(pending, feed, side, deadline);
+        cr_quiet_out();
+        if (result)
+            return result;
+    }
     result = cr_feed_take(&pending->op);
     if (result == CR_AGAIN)
         return CR_PENDING;
