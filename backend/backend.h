@@ -1,7 +1,7 @@
 /* backend/backend.h: the contract between a worker and the I/O model under it.
  *
- * A backend carries out operations (operation.h). One instance belongs to one worker; every function but wake and
- * detach is called on that worker's thread. A backend knows neither fibers nor timers: the worker says until when it may
+ * A backend carries out operations (operation.h). One instance belongs to one worker; every function but wake,
+ * detach and close is called on that worker's thread. A backend knows neither fibers nor timers: the worker says until when it may
  * wait.
  *
  *   open       makes an instance; slot is its number in the process, 0 to 63, for descriptor.h.
@@ -14,6 +14,8 @@
  *   reap       hands over what has come back, as a list through op->link; waits for it at most until (COIR_NOW: not at
  *              all). Returns early after wake. May hand over nothing.
  *   wake       from any thread: a reap that waits, or the next one that would, returns.
+ *   end_feed   a feed armed here (feed.h) is over when this returns; or, where the kernel takes nothing at present, soon.
+ *   leave      the last call on the thread: every feed armed here is over when it returns.
  *
  * Which one: by name, or by itself the first of the table (backend.c, best first) that opens.
  */
@@ -33,6 +35,8 @@ struct cr_backend {
     bool (*maybe_ready)(void *self);
     int (*reap)(void *self, coir_time until, struct cr_list *done);
     void (*wake)(void *self);
+    void (*end_feed)(void *self, struct cr_feed *feed); /* NULL, and leave, too: it has no feeds */
+    void (*leave)(void *self);
 };
 
 extern const struct cr_backend cr_backend_epoll, cr_backend_uring, cr_backend_poll, cr_backend_select;

@@ -5,6 +5,7 @@
 #ifndef CR_OPERATION_H
 #define CR_OPERATION_H
 
+#include "backend/feed.h"
 #include "base/list.h"
 #include "base/world.h"
 
@@ -47,6 +48,7 @@ struct cr_op {
     bool by_poll;    /* uring: this descriptor has to be waited for by a poll. False at the beginning */
     uint8_t stage;   /* uring: where it is */
     int32_t result;
+    struct cr_feeding *feeding; /* RECEIVE: the stream's place for a feed (feed.h); NULL: it may have none */
     union {
         struct {
             void *data;

@@ -13,6 +13,8 @@
  * one completion of its one request; and a cancel is handed in after the request it is about and, being done as it is
  * handed in, before any later request at the same address.
  *
+ * A stream whose reads wait again and again gets a feed (uring_feed.c): one standing receive for all of them.
+ *
  * Running full. Submission ring: what is queued is handed in and goes on; if the kernel takes nothing (no memory), it
  * waits in the backlog. Completion ring: the kernel keeps the rest (NODROP) and says so; it is fetched in the same reap.
  *
@@ -31,31 +33,18 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-struct cr_uring_sizes cr_uring_sizes = {.submissions = 256, .completions = 4096};
+struct cr_uring_sizes cr_uring_sizes = {.submissions = 256, .completions = 4096, .buffers = 256};
 struct cr_uring_counts cr_uring_counts;
 
-enum stage { IDLE, QUEUED, ASKED, TO_ASK, BACKLOG };
-enum { FLUSHES = 64 };                     /* rounds of fetching what did not fit the completion ring, in one reap */
-enum { TOKEN_NOBODY = 0, TOKEN_BELL = 1 }; /* an operation's token is its address */
+enum { FLUSHES = 64 }; /* rounds of fetching what did not fit the completion ring, in one reap */
 enum { NEEDED = IORING_FEAT_NODROP | IORING_FEAT_EXT_ARG | IORING_FEAT_RW_CUR_POS | IORING_FEAT_CQE_SKIP };
-
-struct uring {
-    struct io_uring ring;
-    struct cr_list done;    /* operations to hand over */
-    struct cr_list backlog; /* operations without room in the submission ring */
-    struct cr_list to_ask;  /* operations whose cancel has none */
-    uint64_t rings;         /* what the read of the bell brings: how often it rang */
-    int bell;               /* an eventfd; while the ring is used it always has a read waiting for it */
-    bool bell_is_read;
-    bool is_enabled;
-};
 
 /* ---- Handing in ---- */
 
 /* The first call from the worker's own thread makes the ring that thread's. (liburing 2.3 has a function for this call, but
  * its library does not show it.) */
 static int
-enable(struct uring *self)
+enable(struct cr_uring *self)
 {
     int error = io_uring_register((unsigned)self->ring.ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
     if (error)
@@ -67,7 +56,7 @@ enable(struct uring *self)
 
 /* One io_uring_enter: hands in, lets the kernel finish what it has put off, and waits at most until for a completion. */
 static int
-enter(struct uring *self, coir_time until)
+enter(struct cr_uring *self, coir_time until)
 {
     struct io_uring_cqe *first;
     int answer = cr_likely(self->is_enabled) ? 0 : enable(self);
@@ -86,9 +75,8 @@ enter(struct uring *self, coir_time until)
     return io_uring_submit_and_get_events(&self->ring);
 }
 
-/* NULL: no room, and the kernel takes nothing at present. */
-static struct io_uring_sqe *
-get_entry(struct uring *self)
+struct io_uring_sqe *
+cr_uring_entry(struct cr_uring *self)
 {
     struct io_uring_sqe *entry = io_uring_get_sqe(&self->ring);
     if (cr_likely(entry != NULL) || (!self->is_enabled && enable(self)) || CR_FAIL(CR_FAULT_ENTER))
@@ -147,12 +135,12 @@ static void (*const fill[CR_OP_KINDS])(struct io_uring_sqe *entry, struct cr_op 
 
 /* Into the submission ring, or into the backlog. */
 static void
-queue(struct uring *self, struct cr_op *op)
+queue(struct cr_uring *self, struct cr_op *op)
 {
-    struct io_uring_sqe *entry = get_entry(self);
+    struct io_uring_sqe *entry = cr_uring_entry(self);
     op->result = CR_PENDING;
     if (cr_unlikely(!entry)) {
-        op->stage = BACKLOG;
+        op->stage = CR_URING_BACKLOG;
         (void)cr_add_rlx(&cr_uring_counts.backlogged, 1);
         cr_list_append(&self->backlog, &op->link);
         return;
@@ -162,43 +150,44 @@ queue(struct uring *self, struct cr_op *op)
     else
         fill[op->kind](entry, op);
     io_uring_sqe_set_data(entry, op);
-    op->stage = QUEUED;
+    op->stage = CR_URING_QUEUED;
     cr_list_init(&op->link);
 }
 
 /* Whether the cancel of op is on its way. */
 static bool
-ask(struct uring *self, struct cr_op *op)
+ask(struct cr_uring *self, struct cr_op *op)
 {
-    struct io_uring_sqe *entry = get_entry(self);
+    struct io_uring_sqe *entry = cr_uring_entry(self);
     if (!entry)
         return false;
     io_uring_prep_cancel(entry, op, 0);
-    io_uring_sqe_set_data64(entry, TOKEN_NOBODY);
+    io_uring_sqe_set_data64(entry, CR_URING_NOBODY);
     entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
-    op->stage = ASKED;
+    op->stage = CR_URING_ASKED;
     return true;
 }
 
 static void
-read_bell(struct uring *self)
+read_bell(struct cr_uring *self)
 {
-    struct io_uring_sqe *entry = get_entry(self);
+    struct io_uring_sqe *entry = cr_uring_entry(self);
     if (!entry)
         return; /* the next reap does it */
     io_uring_prep_read(entry, self->bell, &self->rings, sizeof self->rings, 0);
-    io_uring_sqe_set_data64(entry, TOKEN_BELL);
+    io_uring_sqe_set_data64(entry, CR_URING_BELL);
     self->bell_is_read = true;
 }
 
 /* What found no room before. */
 static void
-catch_up(struct uring *self)
+catch_up(struct cr_uring *self)
 {
     struct cr_list waiting = self->backlog;
     struct cr_op *op;
     if (!self->bell_is_read)
         read_bell(self);
+    cr_uring_feeds_catch_up(self);
     while (!cr_list_is_empty(&self->to_ask)) {
         op = cr_container(self->to_ask.next, struct cr_op, link);
         if (!ask(self, op))
@@ -261,8 +250,14 @@ is_worth_trying(const struct cr_op *op, int result)
 static int
 uring_start(void *opened, struct cr_op *op)
 {
+    struct cr_feed *feed = op->feeding ? cr_load_rlx(&op->feeding->feed) : NULL;
     if (op->is_file && op->try_only)
         return CR_BLOCKS;
+    if (feed) {
+        int result = CR_FAIL(CR_FAULT_RECEIVE) ? -ECONNRESET : cr_uring_feed_start(opened, op);
+        if (result != CR_AGAIN)
+            return result;
+    }
     if (!op->is_file && (op->try_only || tries_first(op))) {
         int result = op->known_only && !op->eager ? -EAGAIN : cr_operation_try(op);
         if (result == CR_AGAIN) /* chaos: the ring waits for what is there already */
@@ -278,15 +273,16 @@ uring_start(void *opened, struct cr_op *op)
     if (CR_FAIL(CR_FAULT_ATTACH))
         return -ENOMEM;
     op->begun |= op->kind == CR_OP_CONNECT;
-    queue(opened, op);
+    if (!op->feeding || !op->feeding->calm || !cr_uring_feed_arm(opened, op))
+        queue(opened, op);
     return CR_PENDING;
 }
 
-static void
-hand_over(struct uring *self, struct cr_op *op, int result)
+void
+cr_uring_hand_over(struct cr_uring *self, struct cr_op *op, int result)
 {
     cr_list_remove(&op->link); /* of those to be asked, if it is one */
-    op->stage = IDLE;
+    op->stage = CR_URING_IDLE;
     op->result = result;
     cr_list_append(&self->done, &op->link);
 }
@@ -294,13 +290,15 @@ hand_over(struct uring *self, struct cr_op *op, int result)
 static void
 uring_cancel(void *opened, struct cr_op *op)
 {
-    struct uring *self = opened;
+    struct cr_uring *self = opened;
     if (op->is_file)
         return; /* it will not take for ever, and half of it may be done */
-    if (op->stage == BACKLOG) {
-        hand_over(self, op, -ECANCELED);
-    } else if (op->stage == QUEUED && !ask(self, op)) {
-        op->stage = TO_ASK;
+    if (op->stage == CR_URING_FED) {
+        cr_uring_feed_cancel(self, op);
+    } else if (op->stage == CR_URING_BACKLOG) {
+        cr_uring_hand_over(self, op, -ECANCELED);
+    } else if (op->stage == CR_URING_QUEUED && !ask(self, op)) {
+        op->stage = CR_URING_TO_ASK;
         (void)cr_add_rlx(&cr_uring_counts.cancels_backlogged, 1);
         cr_list_append(&self->to_ask, &op->link);
     }
@@ -324,32 +322,36 @@ is_about_connection(int result)
 
 /* The kernel's answer to a request, as an operation's result. */
 static void
-complete(struct uring *self, struct cr_op *op, int result, bool is_more)
+complete(struct cr_uring *self, struct cr_op *op, int result, bool is_more)
 {
     if (op->kind == CR_OP_CONNECT && result == -EAGAIN)
         result = -ECONNREFUSED; /* as operation.c says it */
     if (op->by_poll && result >= 0) {
         op->eager = true;
-        hand_over(self, op, CR_AGAIN);
-    } else if (result == -EAGAIN || (op->kind == CR_OP_CONNECT && result == -EINPROGRESS)) {
-        /* A description with O_NONBLOCK on some kernels: it is not waited for. */
-        if (op->stage != QUEUED) {
-            hand_over(self, op, -ECANCELED);
+        cr_uring_hand_over(self, op, CR_AGAIN);
+    } else if (result == -EAGAIN || (op->kind == CR_OP_CONNECT && result == -EINPROGRESS) ||
+               (op->kind == CR_OP_ACCEPT && (result == -EMFILE || result == -ENFILE))) {
+        /* A description with O_NONBLOCK on some kernels: it is not waited for. Nor is a connection without a number for
+         * it, and nobody may be there: the plain call knows (operation.c). */
+        if (op->stage != CR_URING_QUEUED) {
+            cr_uring_hand_over(self, op, -ECANCELED);
             return;
         }
         op->by_poll = true;
         queue(self, op);
     } else if (result == -EINTR || (op->kind == CR_OP_ACCEPT && is_about_connection(result))) {
-        hand_over(self, op, op->stage == QUEUED ? CR_AGAIN : -ECANCELED);
+        cr_uring_hand_over(self, op, op->stage == CR_URING_QUEUED ? CR_AGAIN : -ECANCELED);
     } else {
         op->eager = is_more || is_worth_trying(op, result);
-        hand_over(self, op, result);
+        if (op->feeding)
+            op->feeding->calm = !op->eager && result > 0 && result < CR_URING_BUFFER;
+        cr_uring_hand_over(self, op, result);
     }
 }
 
 /* All that is in the completion ring. */
 static void
-take(struct uring *self)
+take(struct cr_uring *self)
 {
     struct io_uring_cqe *entry;
     unsigned head, count = 0;
@@ -357,41 +359,49 @@ take(struct uring *self)
     {
         uint64_t token = io_uring_cqe_get_data64(entry);
         count++;
-        if (token == TOKEN_BELL)
+        if (token & CR_URING_FEED)
+            cr_uring_feed_came(self, token, entry->res, entry->flags);
+        else if (token == CR_URING_BELL)
             self->bell_is_read = false;
-        else if (token != TOKEN_NOBODY)
+        else if (token != CR_URING_NOBODY)
             complete(self, (struct cr_op *)(uintptr_t)token, entry->res, entry->flags & IORING_CQE_F_SOCK_NONEMPTY);
     }
     io_uring_cq_advance(&self->ring, count);
 }
 
 static unsigned
-flags_of(const struct uring *self)
+flags_of(const struct cr_uring *self)
 {
     return IO_URING_READ_ONCE(*self->ring.sq.kflags);
+}
+
+bool
+cr_uring_has_news(const struct cr_uring *self)
+{
+    return io_uring_cq_ready(&self->ring) || io_uring_sq_ready(&self->ring) ||
+           flags_of(self) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
 }
 
 static bool
 uring_maybe_ready(void *opened)
 {
-    struct uring *self = opened;
-    return io_uring_cq_ready(&self->ring) || io_uring_sq_ready(&self->ring) ||
-           flags_of(self) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW) || !cr_list_is_empty(&self->done) ||
-           !cr_list_is_empty(&self->backlog) || !cr_list_is_empty(&self->to_ask);
+    struct cr_uring *self = opened;
+    return cr_uring_has_news(self) || !cr_list_is_empty(&self->done) || !cr_list_is_empty(&self->backlog) ||
+           !cr_list_is_empty(&self->to_ask) || self->wanting || cr_load_rlx(&self->feeds.wished);
 }
 
 /* Not while something is to be handed over, or could not be handed in. */
 static bool
-may_wait(const struct uring *self)
+may_wait(const struct cr_uring *self)
 {
     return self->bell_is_read && cr_list_is_empty(&self->done) && cr_list_is_empty(&self->backlog) &&
-           cr_list_is_empty(&self->to_ask);
+           cr_list_is_empty(&self->to_ask) && !self->wanting;
 }
 
+/* Hands in, waits at most until, and takes all that is there. */
 static int
-uring_reap(void *opened, coir_time until, struct cr_list *done)
+go_round(struct cr_uring *self, coir_time until)
 {
-    struct uring *self = opened;
     int answer;
     catch_up(self);
     answer = enter(self, may_wait(self) ? until : COIR_NOW);
@@ -402,6 +412,20 @@ uring_reap(void *opened, coir_time until, struct cr_list *done)
         (void)io_uring_get_events(&self->ring);
         take(self);
     }
+    return answer;
+}
+
+void
+cr_uring_look(struct cr_uring *self)
+{
+    (void)go_round(self, COIR_NOW);
+}
+
+static int
+uring_reap(void *opened, coir_time until, struct cr_list *done)
+{
+    struct cr_uring *self = opened;
+    int answer = go_round(self, until);
     cr_list_init(done);
     if (!cr_list_is_empty(&self->done)) { /* the whole ring changes its head */
         cr_list_append(&self->done, done);
@@ -414,7 +438,7 @@ uring_reap(void *opened, coir_time until, struct cr_list *done)
 static void
 uring_wake(void *opened)
 {
-    struct uring *self = opened;
+    struct cr_uring *self = opened;
     uint64_t one = 1;
     (void)!write(self->bell, &one, sizeof one);
 }
@@ -442,9 +466,8 @@ make_ring(struct io_uring *ring)
 static int
 uring_open(void **opened, unsigned slot)
 {
-    struct uring *self;
+    struct cr_uring *self;
     int error = cr_uring_probe();
-    (void)slot;
     if (error)
         return error;
     self = cr_alloc_zero(sizeof *self);
@@ -461,6 +484,7 @@ uring_open(void **opened, unsigned slot)
         error = -errno;
         goto fail_exit;
     }
+    cr_uring_feeds_open(self, slot, uring_wake);
     *opened = self;
     return 0;
 
@@ -474,8 +498,9 @@ fail_free:
 static void
 uring_close(void *opened)
 {
-    struct uring *self = opened;
+    struct cr_uring *self = opened;
     io_uring_queue_exit(&self->ring);
+    cr_uring_feeds_close(self);
     close(self->bell);
     cr_free(self);
 }
@@ -490,4 +515,6 @@ const struct cr_backend cr_backend_uring = {
     .maybe_ready = uring_maybe_ready,
     .reap = uring_reap,
     .wake = uring_wake,
+    .end_feed = cr_uring_feed_end,
+    .leave = cr_uring_feeds_leave,
 };

@@ -16,6 +16,7 @@
 
 #include "backend/descriptor.h"
 #include "base/memory.h"
+#include "sched/feed.h"
 #include "sched/operate.h"
 
 #include <netinet/in.h>
@@ -31,6 +32,7 @@ struct coir_stream {
     int fd; /* -1: a pipe that has been shut down; that changes under out */
     bool is_socket, is_tcp, is_file;
     bool is_pipe_out; /* nothing ever comes in: only out uses the descriptor */
+    bool is_ours;     /* made here: nobody else reads from it, unless it is shown */
     struct cr_lock in, out;
     /* Under in. */
     char *bytes;             /* the read buffer; NULL: none */
@@ -38,6 +40,7 @@ struct coir_stream {
     bool at_end;             /* the kernel has said so */
     bool eager;              /* something is likely to be there already (cr_op.eager) */
     bool skipping;           /* the rest of a line that was too long */
+    struct cr_feeding feeding;
     /* Under out. */
     bool out_ended; /* shut down, or a write stopped half-way */
 };
@@ -63,7 +66,7 @@ cr_stream_open(int fd, bool is_tcp, struct coir_stream **stream)
         error = new_stream(fd, stream);
     if (error)
         return error;
-    (*stream)->is_socket = true;
+    (*stream)->is_socket = (*stream)->is_ours = true;
     (*stream)->is_tcp = is_tcp;
     return 0;
 }
@@ -176,6 +179,7 @@ fetch_by(struct coir_stream *stream, void *bytes, size_t size, enum manner manne
                                 .is_file = stream->is_file,
                                 .known_only = manner == KNOWN_ONLY,
                                 .eager = stream->eager,
+                                .feeding = stream->is_ours ? &stream->feeding : NULL,
                                 .data = bytes,
                                 .length = size};
     result = cr_operate(&pending, &stream->in, deadline);
@@ -600,7 +604,7 @@ coir_stream_close(struct coir_stream *stream)
     /* Aborted: the peer is to see a reset, not an end. */
     if (cr_lock_is_closed(&stream->in) && stream->is_tcp)
         (void)cr_world.set_option(stream->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    if (stream->fd >= 0)
+    if (stream->fd >= 0 && !cr_feed_leave(&stream->feeding, stream->fd))
         (void)cr_descriptor_close(stream->fd);
     cr_free(stream->bytes);
     cr_free(stream);
@@ -608,8 +612,17 @@ coir_stream_close(struct coir_stream *stream)
 }
 
 int
-coir_stream_fd(const struct coir_stream *stream)
+coir_stream_fd(const struct coir_stream *shown)
 {
+    struct coir_stream *stream = (struct coir_stream *)(uintptr_t)shown;
+    cr_store_rlx(&stream->feeding.shown, true);
+    if (cr_load_rlx(&stream->feeding.feed)) { /* else nothing is read ahead; nor if somebody is reading, but for him */
+        struct coir_task *self = cr_task_self();
+        if (cr_lock_try(&stream->in, self)) {
+            cr_feed_stop(&stream->feeding);
+            cr_lock_give(&stream->in, self);
+        }
+    }
     return stream->fd >= 0 ? stream->fd : -EBADF;
 }
 

@@ -8,6 +8,7 @@
  * through reap like any other; only then the task is made ready. So a record never outlives its frame. */
 #include "sched/operate.h"
 #include "backend/block.h"
+#include "sched/feed.h"
 #include "sched/runtime.h"
 
 #include <stdio.h>
@@ -62,6 +63,12 @@ not_by_backend(struct cr_worker *worker, struct cr_op *op, int answer)
                    calls[op->kind], worker->backend->name, op->fd, worker->backend->numbers);
 }
 
+static inline bool
+has_feed(const struct cr_op *op)
+{
+    return op->feeding && cr_load_rlx(&op->feeding->feed);
+}
+
 static int
 operate_fiber(struct cr_pending *pending, const struct cr_lock *side, coir_time deadline)
 {
@@ -69,7 +76,13 @@ operate_fiber(struct cr_pending *pending, const struct cr_lock *side, coir_time 
     pending->why = 0;
     pending->op.try_only = deadline == COIR_NOW;
     for (;;) {
-        int result = worker->backend->start(worker->backend_self, &pending->op);
+        int result;
+        if (has_feed(&pending->op)) {
+            result = cr_feed_come_first(pending, side, pending->op.try_only ? COIR_NOW : deadline);
+            if (result != CR_PENDING)
+                return result == -EAGAIN && pending->why ? pending->why : result;
+        }
+        result = worker->backend->start(worker->backend_self, &pending->op);
         if (cr_unlikely(result == CR_BLOCKS || result == CR_BEYOND))
             return not_by_backend(worker, &pending->op, result);
         if (result != CR_PENDING)
@@ -130,6 +143,11 @@ operate_thread(struct cr_pending *pending, const struct cr_lock *side, coir_time
 {
     struct coir_task *self = cr_task_self();
     pending->op.try_only = deadline == COIR_NOW;
+    if (has_feed(&pending->op)) {
+        int result = cr_feed_come_first(pending, side, deadline);
+        if (result != CR_PENDING)
+            return result;
+    }
     for (;;) {
         int result = cr_operation_try(&pending->op);
         if ((result != -EAGAIN && result != CR_AGAIN) || deadline == COIR_NOW)

@@ -439,6 +439,8 @@ cr_worker_run(struct cr_worker *worker)
         run_by_steps(worker);
     else
         enter_all(worker);
+    if (worker->backend->leave)
+        worker->backend->leave(worker->backend_self);
     cr_here = before;
     cr_world.fault_stack_close(fault_stack);
 }

@@ -74,7 +74,9 @@ COIR_EXPORT void coir_stream_abort(struct coir_stream *stream);
 /* The owner's last call: closes and frees, of NULL nothing. 0. No call on it may be running or come after. */
 COIR_EXPORT int coir_stream_close(struct coir_stream *stream);
 
-/* The descriptor, borrowed; -EBADF: a pipe that has been shut down. */
+/* The descriptor, borrowed; -EBADF: a pipe that has been shut down. What coir has read ahead (the rest of a line's bytes; on
+ * io_uring also what arrived while nobody read) is not to be had there; from now on it reads ahead for lines and full
+ * blocks only. */
 COIR_EXPORT int coir_stream_fd(const struct coir_stream *stream);
 COIR_EXPORT int coir_stream_local(const struct coir_stream *stream, struct coir_address *address);
 COIR_EXPORT int coir_stream_peer(const struct coir_stream *stream, struct coir_address *address);
