@@ -336,13 +336,14 @@ on_access(const struct cr_access_record *record)
             come_to_point(agent, record);
         intent = intent_of(record);
         disturb_others(agent, &intent);
-        if (!agent->quiet++)
-            (void)cr_memory_drain(cr_sim_self()->id);
+        agent->quiet++;
+        (void)cr_memory_drain(
+            cr_sim_self()->id); /* also of who is alone: a thread on its way out gives its block back */
         cr_memory_held(cr_sim_self()->id, record);
         return 0;
     case CR_LET:
-        if (!--agent->quiet)
-            (void)cr_memory_drain(cr_sim_self()->id);
+        agent->quiet--;
+        (void)cr_memory_drain(cr_sim_self()->id);
         cr_memory_let(cr_sim_self()->id, record);
         return 0;
     case CR_READ:
@@ -380,8 +381,8 @@ begin_thread(void *arg)
     agent->quiet--;
     agent->run(agent->arg);
     no_longer_fresh(agent);
-    agent->quiet++; /* for the rest */
-    if (!--together)
+    agent->quiet++;                     /* for the rest */
+    if (agent->is_plain && !--together) /* threads that coir has started are not of them */
         cr_sim_wake(&together, 1);
 }
 
