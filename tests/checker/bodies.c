@@ -16,7 +16,7 @@ bodies_all(const struct body *all[BODIES_MOST])
         uint32_t count;
     } folders[] = {{lockfree_bodies, lockfree_count}, {park_bodies, park_count},     {sync_bodies, sync_count},
                    {queue_bodies, queue_count},       {future_bodies, future_count}, {select_bodies, select_count},
-                   {task_bodies, task_count},         {worker_bodies, worker_count}};
+                   {pool_bodies, pool_count},         {task_bodies, task_count},     {worker_bodies, worker_count}};
     uint32_t count = 0;
     for (size_t folder = 0; folder < sizeof folders / sizeof folders[0]; folder++)
         for (uint32_t i = 0; i < folders[folder].count; i++) {

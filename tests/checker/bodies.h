@@ -16,9 +16,9 @@ struct body {
 };
 
 extern const struct body lockfree_bodies[], park_bodies[], sync_bodies[], queue_bodies[], future_bodies[],
-    select_bodies[], task_bodies[], worker_bodies[];
-extern const uint32_t lockfree_count, park_count, sync_count, queue_count, future_count, select_count, task_count,
-    worker_count;
+    select_bodies[], pool_bodies[], task_bodies[], worker_bodies[];
+extern const uint32_t lockfree_count, park_count, sync_count, queue_count, future_count, select_count, pool_count,
+    task_count, worker_count;
 
 enum { BODIES_MOST = 128 };
 /* All of them. */
