@@ -39,7 +39,8 @@ struct agent {
     struct intent intent;
     void (*run)(void *arg);
     void *arg;
-    bool is_plain;
+    bool is_plain;  /* one of those that play together: no thread of coir's */
+    bool may_leave; /* it has ended, and what it stored is written back */
 };
 
 static struct agent agents[CR_CHECK_THREADS + 1];
@@ -337,12 +338,12 @@ on_access(const struct cr_access_record *record)
             come_to_point(agent, record);
         intent = intent_of(record);
         disturb_others(agent, &intent);
-        if (!agent->quiet++)
+        if (!agent->quiet++ || !agent->is_plain || agent->may_leave)
             (void)cr_memory_drain(cr_sim_self()->id);
         cr_memory_held(cr_sim_self()->id, record);
         return 0;
     case CR_LET:
-        if (!--agent->quiet)
+        if (!--agent->quiet || !agent->is_plain || agent->may_leave)
             (void)cr_memory_drain(cr_sim_self()->id);
         cr_memory_let(cr_sim_self()->id, record);
         return 0;
@@ -381,9 +382,14 @@ begin_thread(void *arg)
     agent->quiet--;
     agent->run(agent->arg);
     no_longer_fresh(agent);
-    agent->quiet++; /* for the rest */
+    agent->quiet++;       /* for the rest */
+    if (!agent->is_plain) /* one that coir has started: it is not among those that play together */
+        return;
     if (!--together)
         cr_sim_wake(&together, 1);
+    /* What it stored last may stay in its buffer: it keeps its block until that is written back. */
+    while (!agent->may_leave)
+        (void)cr_sim_wait(&agent->may_leave, COIR_NEVER, "the others' ends");
 }
 
 static struct cr_sim_thread *
@@ -396,6 +402,7 @@ start(void (*run)(void *arg), void *arg, const char *name, bool is_plain)
     agent->run = run;
     agent->arg = arg;
     agent->is_plain = is_plain;
+    agent->may_leave = false;
     agent->fresh = true;
     fresh++;
     agent->intent.unknown = true;
@@ -500,8 +507,11 @@ cr_check_together(uint32_t count, void (*const run[])(void *arg), void *const ar
     for (uint32_t i = 0; i < count; i++)
         (void)cr_memory_drain(threads[i]->id); /* in which order is chosen */
     cr_check_quiet(true);
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
+        agents[threads[i]->id].may_leave = true;
+        cr_sim_wake(&agents[threads[i]->id].may_leave, 1);
         cr_check_join(threads[i]);
+    }
     cr_check_quiet(false);
 }
 

@@ -19,9 +19,10 @@ struct coir_future {
     int result;
     char *detail; /* the failure as a sentence; owned */
     size_t size;  /* of the value */
-    /* A pool's: the job, whose argument the value is; chunks of a map are several items of each bytes. */
+    /* A pool's: the job; arg is the value, unless that has no size. A chunk of a map is several items of each bytes. */
     struct coir_future *next;
     coir_function *function;
+    void *arg;
     size_t each;
     char value[] __attribute__((aligned(16)));
 };

@@ -16,9 +16,9 @@ struct body {
 };
 
 extern const struct body lockfree_bodies[], park_bodies[], sync_bodies[], crowd_bodies[], circle_bodies[],
-    queue_bodies[], future_bodies[], select_bodies[], task_bodies[], worker_bodies[];
+    queue_bodies[], future_bodies[], select_bodies[], pool_bodies[], task_bodies[], worker_bodies[];
 extern const uint32_t lockfree_count, park_count, sync_count, crowd_count, circle_count, queue_count, future_count,
-    select_count, task_count, worker_count;
+    select_count, pool_count, task_count, worker_count;
 
 enum { BODIES_MOST = 128 };
 /* Those between plain threads, those that run a runtime; how many. */

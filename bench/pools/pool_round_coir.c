@@ -1,0 +1,38 @@
+/* pool_round_coir.c [WORKERS [plain]]: hand a tiny job to a pool and wait for its result, from a fiber or a plain thread: ns
+ * of CPU time of all threads for one. */
+#include "bench/measure.h"
+
+#include <coir/pool.h>
+#include <coir/runtime.h>
+
+static int
+tiny(void *arg)
+{
+    return ++*(int *)arg;
+}
+
+static int
+measure(void *workers)
+{
+    struct coir_pool *pool;
+    int value = 0;
+    long rounds = 0;
+    int64_t start, limit;
+    bench_check(!coir_pool_open(workers, NULL, &pool), "coir_pool_open");
+    for (int i = 0; i < 1000; i++)
+        bench_check(coir_pool_call(pool, tiny, &value, sizeof value, COIR_NEVER) > 0, "coir_pool_call");
+    start = bench_cpu(), limit = bench_wall() + 200000000;
+    for (; rounds < 300000 && bench_wall() < limit; rounds += 100)
+        for (int i = 0; i < 100; i++)
+            bench_check(coir_pool_call(pool, tiny, &value, sizeof value, COIR_NEVER) > 0, "coir_pool_call");
+    bench_report((double)(bench_cpu() - start) / (double)rounds);
+    coir_pool_close(pool);
+    return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+    void *workers = argc > 1 ? argv[1] : "threads:2";
+    return (argc > 2 ? measure(workers) : coir_run(measure, workers, NULL)) != 0;
+}

@@ -1,0 +1,73 @@
+/* pool/pool.h: a pool from the inside: jobs in a line, workers that take them, and who carries those.
+ *
+ * A job is a future with something to run in it (sync/future.h); the pool holds a share of it until it is done. All that is
+ * not constant is under the guard. While there are jobs there is a worker, or one is being started. */
+#ifndef CR_POOL_H
+#define CR_POOL_H
+
+#include "sched/several.h"
+#include "sync/future.h"
+#include <coir/pool.h>
+
+struct coir_runtime;
+struct cr_pool_worker;
+
+struct coir_pool {
+    CR_ATOMIC(uintptr_t) word;
+    struct coir_future *jobs, **jobs_end; /* submitted, not begun; through next */
+    size_t count;                         /* of them */
+    uintptr_t idle;                       /* waits of workers that have nothing to do; the last that came goes first */
+    uintptr_t submitters;                 /* waits of those that found capacity reached, their jobs as items */
+    uintptr_t leavers;                    /* waits until no worker is left */
+    size_t workers;                       /* there are, or are being started */
+    struct cr_pool_worker *threads;       /* all that were started; to be joined */
+    bool is_shut;
+    int broken; /* the failure of a start function */
+    /* Constant. */
+    size_t limit;                 /* of workers */
+    struct coir_runtime *runtime; /* of fibers; NULL: threads */
+    bool stay;                    /* workers wait for jobs */
+    char name[32];
+    struct coir_pool_options options;
+    char start_arg[] __attribute__((aligned(16))); /* a copy, if it has a size */
+};
+
+/* pool/worker.c */
+/* Begins one that has been counted in workers; if it cannot, that is undone, and if it was the only one its jobs fail. */
+void cr_pool_start_worker(struct coir_pool *pool);
+/* Joins the threads; all workers have left. */
+void cr_pool_join_threads(struct coir_pool *pool);
+
+/* pool/pool.c */
+/* One that is handed in with cr_pool_submit and freed by the caller, too; each: bytes of an item, size: of all. NULL. */
+struct coir_future *cr_pool_job(coir_function *function, const void *arg, size_t size, size_t each);
+int cr_pool_submit(struct coir_pool *pool, struct coir_future *job, coir_time deadline);
+/* It is not wanted any more: canceled, if it has not begun; freed. */
+void cr_pool_abandon(struct coir_future *job);
+/* Under the guard, which it gives back: all jobs end with result (a detail, if any, is copied), and those that wait to
+ * submit get refusal. */
+void cr_pool_fail_all(struct coir_pool *pool, int result, const char *detail, int refusal);
+
+static inline void
+cr_pool_hold(struct coir_pool *pool)
+{
+    (void)cr_guard_take(&pool->word);
+    (void)CR_SHARED_WRITE(pool->jobs); /* and all else under the guard */
+}
+
+static inline void
+cr_pool_release(struct coir_pool *pool)
+{
+    cr_guard_release(&pool->word, 0);
+}
+
+/* Under the guard. */
+static inline void
+cr_pool_append(struct coir_pool *pool, struct coir_future *job)
+{
+    *pool->jobs_end = job;
+    pool->jobs_end = &job->next;
+    pool->count++;
+}
+
+#endif

@@ -1,0 +1,234 @@
+/* pool/worker.c: a pool's worker: takes jobs in the order in which they came until there are none, then waits or leaves.
+ *
+ * A thread's last touch of the pool is the store that gives the guard back after it has counted itself out; who closes the
+ * pool joins it. A fiber is a task of the runtime, whose end nobody awaits. */
+#include "base/memory.h"
+#include "pool/pool.h"
+#include <coir/log.h>
+#include <coir/runtime.h>
+#include <coir/task.h>
+
+#include <stdio.h>
+#include <string.h>
+
+enum { IN_A_ROW = 16 };
+
+struct cr_pool_worker {
+    struct cr_pool_worker *next;
+    struct coir_pool *pool;
+    struct cr_thread *thread;
+};
+
+/* Under the guard: the first of those that wait for room, its job being moved in; NULL. */
+static struct coir_task *
+let_one_in(struct coir_pool *pool)
+{
+    struct cr_wait *wait;
+    while ((wait = cr_waiters_first(&pool->submitters))) {
+        struct coir_task *task = CR_SHARED_READ(wait->task);
+        struct coir_future *job = CR_SHARED_READ(cr_container(wait, struct cr_item_wait, wait)->item);
+        bool won = cr_wait_claim(wait, 0);
+        if (won)
+            cr_pool_append(pool, job);
+        cr_waiters_remove(&pool->submitters, wait);
+        if (won)
+            return task;
+    }
+    return NULL;
+}
+
+/* Under the guard. */
+static struct coir_future *
+take_job(struct coir_pool *pool)
+{
+    struct coir_future *job = pool->jobs;
+    if (!job)
+        return NULL;
+    pool->jobs = job->next;
+    if (!pool->jobs)
+        pool->jobs_end = &pool->jobs;
+    pool->count--;
+    return job;
+}
+
+/* Under the guard, which it gives back: one worker less. */
+static void
+leave(struct coir_pool *pool)
+{
+    struct cr_note *waiting = --pool->workers ? NULL : cr_waiters_claim_all(&pool->leavers, 0);
+    cr_pool_release(pool);
+    cr_unpark_all(waiting);
+}
+
+/* Under the guard, which it gives back. Until there may be a job; whether to look again. */
+static bool
+rest(struct coir_pool *pool, struct coir_task *self)
+{
+    struct cr_wait wait;
+    int result;
+    cr_wait_begin(&wait, self);
+    cr_waiters_prepend(&pool->idle, &wait);
+    cr_pool_release(pool);
+    result = cr_park(&wait, COIR_NEVER);
+    if (cr_wait_is_linked(&wait))
+        cr_wait_withdraw(&wait, &pool->word, &pool->idle, 0);
+    return !result;
+}
+
+/* NULL: the worker has left the pool. */
+static struct coir_future *
+next_job(struct coir_pool *pool, struct coir_task *self)
+{
+    for (bool stay = pool->stay;;) {
+        struct coir_task *submitter;
+        struct coir_future *job;
+        cr_pool_hold(pool);
+        job = take_job(pool);
+        if (job) {
+            submitter = let_one_in(pool);
+            cr_pool_release(pool);
+            if (submitter)
+                cr_unpark(submitter);
+            return job;
+        }
+        if (!stay || pool->is_shut || pool->broken) {
+            leave(pool);
+            return NULL;
+        }
+        stay = rest(pool, self); /* false: its runtime is being stopped */
+    }
+}
+
+/* Each of its items until one fails. */
+static int
+run_items(const struct coir_future *job)
+{
+    char *item = job->arg;
+    int result = job->function(item);
+    for (size_t done = job->each; result >= 0 && done < job->size; done += job->each)
+        result = job->function(item + done);
+    return result;
+}
+
+static void
+run(struct coir_future *job, struct coir_task *self)
+{
+    if (cr_future_begin(job, cr_load_rlx(&self->id))) {
+        char *detail = NULL;
+        int result;
+        cr_detail_clear(self);
+        result = run_items(job);
+        if (result < 0) {
+            detail = self->detail;
+            self->detail = NULL;
+        }
+        cr_future_end(job, result, detail);
+    }
+    coir_future_free(job);
+}
+
+/* Runs the start function; < 0: the pool is broken, and the worker has left it. */
+static int
+start(struct coir_pool *pool, struct coir_task *self)
+{
+    size_t size = pool->options.start_arg_size;
+    void *arg = pool->options.start_arg, *copy = NULL;
+    int result = -ENOMEM;
+    if (!pool->options.start)
+        return 0;
+    cr_detail_clear(self);
+    if (size && (copy = cr_alloc(size)))
+        arg = memcpy(copy, pool->start_arg, size);
+    if (!size || copy)
+        result = pool->options.start(arg);
+    cr_free(copy);
+    if (result >= 0)
+        return 0;
+    coir_log(COIR_LOG_ERROR, "pool '%s': the start function failed: %s%s%s", pool->name, coir_error_text(result),
+             self->detail ? ": " : "", self->detail ? self->detail : "");
+    cr_pool_hold(pool);
+    pool->broken = result;
+    cr_pool_fail_all(pool, result, self->detail, result);
+    cr_pool_hold(pool);
+    leave(pool);
+    return result;
+}
+
+static int
+work(void *arg)
+{
+    struct coir_pool *pool = arg;
+    struct coir_task *self = cr_task_self();
+    struct coir_future *job;
+    if (start(pool, self) < 0)
+        return 0;
+    for (uint32_t count = 1; (job = next_job(pool, self)); count++) {
+        run(job, self);
+        if (pool->runtime && count % IN_A_ROW == 0)
+            (void)coir_yield(); /* a line that never ends must not keep other fibers from running */
+    }
+    return 0;
+}
+
+static void
+work_as_thread(void *arg)
+{
+    struct cr_pool_worker *worker = arg;
+    struct coir_task *self = cr_task_self();
+    snprintf(self->name, sizeof self->name, "%s", worker->pool->name);
+    (void)work(worker->pool);
+}
+
+static int
+start_fiber(struct coir_pool *pool)
+{
+    struct coir_task_options options = {.name = pool->name};
+    if (coir_runtime_self() == pool->runtime)
+        return coir_go(work, pool, &options, NULL);
+    return coir_runtime_go(pool->runtime, work, pool, &options, NULL);
+}
+
+static int
+start_thread(struct coir_pool *pool)
+{
+    struct cr_pool_worker *worker = cr_alloc_zero(sizeof *worker);
+    int error;
+    if (!worker)
+        return -ENOMEM;
+    worker->pool = pool;
+    error = cr_world.thread_start(work_as_thread, worker, *pool->name ? pool->name : "coir-pool", &worker->thread);
+    if (error) {
+        cr_free(worker);
+        return error;
+    }
+    cr_pool_hold(pool);
+    worker->next = pool->threads;
+    pool->threads = worker;
+    cr_pool_release(pool);
+    return 0;
+}
+
+void
+cr_pool_start_worker(struct coir_pool *pool)
+{
+    int error = pool->runtime ? start_fiber(pool) : start_thread(pool);
+    if (!error)
+        return;
+    cr_pool_hold(pool);
+    while (pool->workers == 1 && pool->jobs) { /* some may come, trusting in this worker, while the others are told */
+        cr_pool_fail_all(pool, error, "no worker of the pool could be started", error);
+        cr_pool_hold(pool);
+    }
+    leave(pool);
+}
+
+void
+cr_pool_join_threads(struct coir_pool *pool)
+{
+    while (pool->threads) {
+        struct cr_pool_worker *worker = pool->threads;
+        pool->threads = worker->next;
+        cr_world.thread_join(worker->thread);
+        cr_free(worker);
+    }
+}
