@@ -4,6 +4,7 @@
  * pool joins it. A fiber is a task of the runtime, whose end nobody awaits. */
 #include "base/memory.h"
 #include "pool/pool.h"
+#include "sched/graph.h"
 #include <coir/log.h>
 #include <coir/runtime.h>
 #include <coir/task.h>
@@ -12,6 +13,9 @@
 #include <string.h>
 
 enum { IN_A_ROW = 16 };
+
+static const struct cr_edge_kind work_kind = {.text = "a job for its pool"};
+static const struct cr_edge for_work = {.kind = &work_kind};
 
 struct cr_pool_worker {
     struct cr_pool_worker *next;
@@ -66,7 +70,7 @@ rest(struct coir_pool *pool, struct coir_task *self)
 {
     struct cr_wait wait;
     int result;
-    cr_wait_begin(&wait, self);
+    cr_wait_begin_for(&wait, self, &for_work);
     cr_waiters_prepend(&pool->idle, &wait);
     cr_pool_release(pool);
     result = cr_park(&wait, COIR_NEVER);

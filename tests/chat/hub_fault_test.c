@@ -502,7 +502,7 @@ serve_one(void *arg)
 }
 
 static int
-converse(struct coir_listener *listener, int (*ask)(struct coir_stream *stream))
+converse_at(struct coir_listener *listener, int (*ask)(struct coir_stream *stream))
 {
     struct conversation own = {listener, NULL};
     struct coir_address address;
@@ -525,20 +525,28 @@ converse(struct coir_listener *listener, int (*ask)(struct coir_stream *stream))
     return first_failure(error, ended);
 }
 
+/* With a listener of its own: one that has failed may leave its connection there, unaccepted. */
 static int
-http(void *arg)
+converse(int (*ask)(struct coir_stream *stream))
 {
     struct coir_listener *listener;
     int error = coir_listener_open("127.0.0.1:0", NULL, &listener);
-    (void)arg;
     if (error)
         return error;
-    for (int i = 0; i < PAGE; i++)
-        page[i] = (char)('a' + i * 7 % 26);
-    error = converse(listener, ask_for_pages);
-    error = first_failure(error, converse(listener, ask_for_an_echo));
+    error = converse_at(listener, ask);
     coir_listener_close(listener);
     return error;
+}
+
+static int
+http(void *arg)
+{
+    int error;
+    (void)arg;
+    for (int i = 0; i < PAGE; i++)
+        page[i] = (char)('a' + i * 7 % 26);
+    error = converse(ask_for_pages);
+    return first_failure(error, converse(ask_for_an_echo));
 }
 
 /* ---- Both ---- */
