@@ -46,6 +46,19 @@ clock_of(clockid_t id)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+/* A thread that begins has a file open for a moment (glibc's malloc asks /sys for the processors): the least of some. */
+static int
+descriptors_now(void)
+{
+    int least = core_open_descriptors();
+    for (int i = 0; i < 20; i++) {
+        int count = core_open_descriptors();
+        least = count < least ? count : least;
+        MUST_BE(coir_yield(), 0);
+    }
+    return least;
+}
+
 static struct use
 use_now(void)
 {
@@ -55,7 +68,7 @@ use_now(void)
     MUST_BE(fscanf(file, "%ld %ld", &all, &resident), 2);
     fclose(file);
     return (struct use){clock_of(CLOCK_MONOTONIC), clock_of(CLOCK_PROCESS_CPUTIME_ID),
-                        resident * sysconf(_SC_PAGESIZE) / 1024, core_open_descriptors()};
+                        resident * sysconf(_SC_PAGESIZE) / 1024, descriptors_now()};
 }
 
 static bool
