@@ -168,6 +168,11 @@ fail_free:
     return refuse(address, error);
 }
 
+static const struct cr_edge_kind relief_kind = {.text = "descriptors or memory to accept with"};
+static const struct cr_edge relief = {.kind = &relief_kind};
+static const struct cr_edge_kind turn_kind = {.text = "its turn to accept"};
+static const struct cr_edge turn = {.kind = &turn_kind};
+
 /* After a lack of something: sleeps a little, longer each time. */
 static int
 recover(struct coir_listener *listener, int failure, coir_time deadline)
@@ -184,7 +189,7 @@ recover(struct coir_listener *listener, int failure, coir_time deadline)
                       : listener->pause * 2 < LONGEST_PAUSE ? listener->pause * 2
                                                             : LONGEST_PAUSE;
     until = cr_now() + listener->pause;
-    cr_wait_begin(&wait, cr_task_self());
+    cr_wait_begin_for(&wait, cr_task_self(), &relief);
     wait.closed = &listener->in.word;
     wait.closed_bit = CR_LOCK_CLOSED;
     result = cr_park(&wait, deadline < until ? deadline : until);
@@ -229,7 +234,7 @@ coir_listener_accept(struct coir_listener *listener, struct coir_stream **stream
     int result = cr_enter(self, deadline);
     *stream = NULL;
     if (!result)
-        result = cr_lock_take(&listener->in, self, deadline, CR_LOCK_CANCELABLE);
+        result = cr_lock_take(&listener->in, self, deadline, CR_LOCK_CANCELABLE, &turn);
     if (result)
         return result;
     result = accept_one(listener, stream, deadline);
