@@ -4,6 +4,7 @@
 #include "wire.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 
 /* ---- Lines ---- */
@@ -279,6 +280,42 @@ START_TEST(data_and_the_end_together)
 }
 END_TEST
 
+/* The descriptor is shown while bytes lie in the buffer: there nothing is left to read, and who asks the stream gets what is
+ * queued, at once, and only then what has come meanwhile. */
+static int
+descriptor_with_bytes_queued(void *arg)
+{
+    struct coir_stream *ends[2];
+    struct lines rest = {.size = 16};
+    struct core_actor reader;
+    char line[16];
+    struct pollfd shown = {.events = POLLIN};
+    (void)arg;
+    wire_open(wire_kind, 0, ends);
+    wire_put(ends[1], "one\ntwo\nth", 10);
+    MUST_BE(coir_stream_read_line(ends[0], line, sizeof line, core_soon()), 3);
+    shown.fd = coir_stream_fd(ends[0]);
+    wire_await_taken(ends[0]);
+    MUST_BE(poll(&shown, 1, 0), 0);
+    MUST_BE(coir_stream_read_line(ends[0], line, sizeof line, COIR_NOW), 3);
+    MUST(!strcmp(line, "two"));
+    rest.stream = ends[0];
+    core_start(&reader, read_lines, &rest); /* it has two bytes, and waits for more */
+    core_await_waiting(&reader);
+    wire_put(ends[1], "ree\nfour", 8);
+    MUST_BE(coir_stream_shutdown(ends[1], core_soon()), 0);
+    MUST_BE(core_end(&reader), 0);
+    MUST(!strcmp(rest.out, "three|four|"));
+    wire_close(ends);
+    return 0;
+}
+
+START_TEST(a_descriptor_shown_with_bytes_queued)
+{
+    wire_play(_i, descriptor_with_bytes_queued, NULL);
+}
+END_TEST
+
 static void
 add(TCase *cases)
 {
@@ -288,6 +325,7 @@ add(TCase *cases)
     tcase_add_loop_test(cases, bytes_blocks_and_lines_in_turn, 0, WIRE_PLAYS);
     tcase_add_loop_test(cases, an_end_within_a_block, 0, WIRE_PLAYS);
     tcase_add_loop_test(cases, data_and_the_end_together, 0, WIRE_PLAYS);
+    tcase_add_loop_test(cases, a_descriptor_shown_with_bytes_queued, 0, WIRE_PLAYS);
 }
 
 int
