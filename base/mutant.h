@@ -33,6 +33,11 @@
     MUTANT(ITEM_BEFORE_CLAIM, "a put copies its item before it has claimed the getter")                   \
     MUTANT(GIVE_BY_STORE, "a lock that nobody seems to wait for is given back by a store")                \
     MUTANT(NO_LOOK_BEFORE_SLEEP, "a fiber parks without looking whether it is canceled already")          \
+    MUTANT(LOSERS_HANG, "of a wait in several places those that did not win stay on their lists")         \
+    MUTANT(WON_BUT_READY, "a wait in several places overlooks that it was ended while it was hung up")    \
+    MUTANT(DONE_BEFORE_VALUE, "a future is done before its value is there")                               \
+    MUTANT(CANCEL_WHAT_RUNS, "a future is canceled though its job has begun")                             \
+    MUTANT(CALLBACK_FORGOTTEN, "who adds a callback does not look again whether the future is done")      \
     MUTANT(FOUND_BY_STORE, "a searcher that has found something says so by a store")                      \
     MUTANT(MUTEX_BEFORE_LIST, "who waits for a condition gives the mutex up before it is on the list")    \
     MUTANT(HALF_A_ROUND, "a barrier lets others through though one has given up")                         \

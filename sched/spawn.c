@@ -7,7 +7,6 @@
 #include "base/memory.h"
 #include "sched/runtime.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum { COPY_MOST = 65536 }; /* bytes of an argument */
@@ -140,7 +139,7 @@ apply(struct coir_task *task, const struct coir_task_options *options)
         task->arg = task->copy;
     }
     if (options->name)
-        snprintf(task->name, sizeof task->name, "%s", options->name);
+        cr_task_name_set(task, options->name);
     if (options->daemon)
         cr_store_rlx(&task->flags, cr_load_rlx(&task->flags) | CR_TASK_DAEMON);
     return 0;
@@ -198,7 +197,7 @@ cr_go(struct coir_runtime *runtime, coir_function *function, void *arg, const st
         goto fail_count;
     CR_SHARED_WRITE(task->function) = function;
     task->arg = arg;
-    task->runtime = runtime;
+    cr_store_rlx(&task->runtime, runtime);
     cr_store_rlx(&task->life, handle ? 0 : CR_RELEASED);
     if (options && (error = apply(task, options)))
         goto fail_free;

@@ -5,9 +5,12 @@
  * it unparks them, become -EPIPE. So a round gets through as a whole or not at all. */
 #include <coir/barrier.h>
 
-#include "sched/park.h"
+#include "sched/graph.h"
 
 enum { WAITERS = 2, BROKEN = 4 };
+
+static const struct cr_edge_kind others_kind = {.text = "the others at a barrier"};
+static const struct cr_edge others = {.kind = &others_kind};
 
 struct barrier_wait {
     struct cr_wait wait;
@@ -128,7 +131,7 @@ coir_barrier_wait(struct coir_barrier *barrier, coir_time deadline)
         return result;
     }
     waiting.index = (int)CR_SHARED_WRITE(barrier->arrived)++;
-    cr_wait_begin(&waiting.wait, self);
+    cr_wait_begin_for(&waiting.wait, self, &others);
     cr_waiters_append(&barrier->words[1], &waiting.wait);
     cr_guard_release(word_of(barrier), WAITERS);
     result = cr_park(&waiting.wait, deadline);

@@ -1,9 +1,13 @@
 /* sync/event.c: words[0] is the guard, SET, and WAITERS; words[1] the list of waits. */
 #include <coir/event.h>
 
-#include "sched/park.h"
+#include "sched/graph.h"
+#include "sync/branch.h"
 
 enum { SET = 2, WAITERS = 4 };
+
+static const struct cr_edge_kind event_set_kind = {.text = "an event"};
+static const struct cr_edge event_set = {.kind = &event_set_kind};
 
 static CR_ATOMIC(uintptr_t) * word_of(struct coir_event *event)
 {
@@ -71,5 +75,30 @@ coir_event_wait(struct coir_event *event, coir_time deadline)
         cr_guard_release(word_of(event), state);
         return 0;
     }
-    return cr_wait_in(&wait, self, word_of(event), state, &event->words[1], WAITERS, deadline);
+    return cr_wait_in(&wait, self, &event_set, word_of(event), state, &event->words[1], WAITERS, deadline);
 }
+
+/* ---- As one of several places to wait in ---- */
+
+static bool
+hang(struct cr_branch *branch)
+{
+    struct coir_event *event = branch->object;
+    uintptr_t state = cr_guard_take(word_of(event));
+    if (!(state & SET)) {
+        cr_waiters_append(&event->words[1], &branch->hook.wait);
+        state |= WAITERS;
+    }
+    cr_guard_release(word_of(event), state);
+    return !(state & SET);
+}
+
+static void
+unhang(struct cr_branch *branch)
+{
+    struct coir_event *event = branch->object;
+    if (cr_wait_is_linked(&branch->hook.wait))
+        cr_wait_withdraw(&branch->hook.wait, word_of(event), &event->words[1], WAITERS);
+}
+
+const struct cr_branch_kind cr_branch_event = {hang, unhang};

@@ -2,7 +2,7 @@
  * it is done the result. The turn goes from hand to hand: the next that tries is claimed before its id is published. */
 #include <coir/once.h>
 
-#include "sched/park.h"
+#include "sched/graph.h"
 
 enum { WAITERS = 2, DONE = 4, SHIFT = 3 };
 
@@ -26,6 +26,18 @@ coir_once_fini(struct coir_once *once)
     if (cr_load_acq(word_of(once)) & ~(uintptr_t)DONE)
         cr_misuse("coir_once_fini: the function is being run");
 }
+
+static uint32_t
+runner_of(const void *object, uint64_t *ids, uint32_t most)
+{
+    const struct coir_once *once = object;
+    uintptr_t state = cr_load_acq(&once->words[0]);
+    (void)most;
+    ids[0] = state & DONE ? 0 : state >> SHIFT;
+    return ids[0] != 0;
+}
+
+static const struct cr_edge_kind kind = {.owners = runner_of, .text = "a once-function that another task is inside"};
 
 /* The caller's turn: runs it, and tells the others. */
 static int
@@ -59,6 +71,7 @@ coir_once_run(struct coir_once *once, coir_function *function, void *arg)
 {
     struct coir_task *self = cr_task_self();
     uintptr_t mine = cr_load_rlx(&self->id) << SHIFT, state;
+    struct cr_edge edge = {.kind = &kind, .object = once, .where = __builtin_return_address(0)};
     struct cr_wait wait;
     int result;
     if (cr_likely(cr_load_acq(word_of(once)) == DONE))
@@ -73,7 +86,13 @@ coir_once_run(struct coir_once *once, coir_function *function, void *arg)
         return cr_fail(-EDEADLK, "coir_once_run: task '%s' is inside the function already", self->name);
     }
     cr_store_rlx(&self->shield, cr_load_rlx(&self->shield) + 1);
-    result = cr_wait_in(&wait, self, word_of(once), state, &once->words[1], WAITERS, COIR_NEVER);
+    result = cr_wait_in_circle(&wait, self, &edge, word_of(once), state, &once->words[1], WAITERS, COIR_NEVER);
     cr_store_rlx(&self->shield, cr_load_rlx(&self->shield) - 1);
+    if (result == -EDEADLK)
+        return cr_fail(
+            -EDEADLK,
+            "coir_once_run: task '%s' would wait for itself: a circle of waiting tasks leads back to it; the "
+            "log names them",
+            self->name);
     return result == TRY ? take_turn(once, function, arg) : result;
 }

@@ -19,6 +19,7 @@ bodies_all(const struct body *all[BODIES_MOST], enum bodies_kind kind)
         {lockfree_bodies, lockfree_count, BODIES_OF_THREADS}, {park_bodies, park_count, BODIES_OF_THREADS},
         {sync_bodies, sync_count, BODIES_OF_THREADS},         {crowd_bodies, crowd_count, BODIES_OF_THREADS},
         {circle_bodies, circle_count, BODIES_OF_THREADS},     {queue_bodies, queue_count, BODIES_OF_THREADS},
+        {future_bodies, future_count, BODIES_OF_THREADS},     {select_bodies, select_count, BODIES_OF_THREADS},
         {task_bodies, task_count, BODIES_OF_RUNTIMES},        {worker_bodies, worker_count, BODIES_OF_RUNTIMES},
     };
     uint32_t count = 0;

@@ -16,11 +16,11 @@ struct body {
 };
 
 extern const struct body lockfree_bodies[], park_bodies[], sync_bodies[], crowd_bodies[], circle_bodies[],
-    queue_bodies[], task_bodies[], worker_bodies[];
-extern const uint32_t lockfree_count, park_count, sync_count, crowd_count, circle_count, queue_count, task_count,
-    worker_count;
+    queue_bodies[], future_bodies[], select_bodies[], task_bodies[], worker_bodies[];
+extern const uint32_t lockfree_count, park_count, sync_count, crowd_count, circle_count, queue_count, future_count,
+    select_count, task_count, worker_count;
 
-enum { BODIES_MOST = 80 };
+enum { BODIES_MOST = 128 };
 /* Those between plain threads, those that run a runtime; how many. */
 enum bodies_kind { BODIES_OF_THREADS = 1, BODIES_OF_RUNTIMES = 2, BODIES_OF_ALL = 3 };
 uint32_t bodies_all(const struct body *all[BODIES_MOST], enum bodies_kind kind);

@@ -54,6 +54,15 @@ static const struct row rows[] = {
     {"NO_WALK_FENCE", "circle-2", CR_MODEL_C11, CR_PCT, 500, "all wait"},
     {"CIRCLE_BELIEVED", "circle-none", CR_MODEL_TSO, CR_EXHAUSTIVE, 5000, "told"},
     {"DONE_BEFORE_RESULT", "once-3", CR_MODEL_TSO, CR_PCT, 500, "race"},
+    {"DONE_BEFORE_VALUE", "future-job", CR_MODEL_TSO, CR_PCT, 500, "value is|race"},
+    {"CANCEL_WHAT_RUNS", "future-job", CR_MODEL_TSO, CR_PCT, 500, "race"},
+    {"CALLBACK_FORGOTTEN", "future-callback", CR_MODEL_TSO, CR_PCT, 500, "called[0] is 0"},
+    {"LOSERS_HANG", "future-any-free", CR_MODEL_TSO, CR_PCT, 100, "is waited for"},
+    {"WON_BUT_READY", "future-any-late", CR_MODEL_TSO, CR_PCT, 1000, "race|is 0, not"},
+    {"LOSERS_HANG", "select-get", CR_MODEL_TSO, CR_PCT, 1000, "race"},
+    {"WON_BUT_READY", "select-late", CR_MODEL_TSO, CR_PCT, 1000, "result is -4"},
+    {"ITEM_BEFORE_CLAIM", "select-late", CR_MODEL_TSO, CR_PCT, 1000, "no_item is 0"},
+    {"JOINER_NOT_AWAITED", "select-end-late", CR_MODEL_TSO, CR_PCT, 10000, "race"},
 };
 enum { ROWS = sizeof rows / sizeof rows[0] };
 

@@ -1,0 +1,37 @@
+/* sync/future.h: what a pool needs of a future: a job is one that has something to run in it. */
+#ifndef CR_FUTURE_H
+#define CR_FUTURE_H
+
+#include "base/atomic.h"
+#include <coir/future.h>
+
+struct cr_callback;
+
+struct coir_future {
+    CR_ATOMIC(uintptr_t) word; /* CR_GUARD, the flags below; DONE is set by the store that gives the guard back */
+    uintptr_t waiters;         /* under the guard; none when it is done */
+    CR_ATOMIC(uint32_t) holders;
+    CR_ATOMIC(uint32_t) looked; /* somebody got the result */
+    CR_ATOMIC(uint64_t) owner;  /* id of the task that owes the result; 0: nobody in particular */
+    /* Under the guard until it is done. */
+    struct cr_callback *callbacks, **callbacks_end;
+    /* Written before it is done, constant then. */
+    int result;
+    char *detail; /* the failure as a sentence; owned */
+    size_t size;  /* of the value */
+    /* A pool's: the job, whose argument the value is; chunks of a map are several items of each bytes. */
+    struct coir_future *next;
+    coir_function *function;
+    size_t each;
+    char value[] __attribute__((aligned(16)));
+};
+
+/* The flags of word. RUNS: its job has begun, and will set it; DONE: for good; CANCELED: by coir_future_cancel. */
+enum { CR_FUTURE_RUNS = 2, CR_FUTURE_DONE = 4, CR_FUTURE_CANCELED = 8 };
+
+/* From now on only cr_future_end sets it: owner owes it. false: it is done already. */
+bool cr_future_begin(struct coir_future *future, uint64_t owner);
+/* Makes one that has begun done, its value being there; takes detail (may be NULL) over. */
+void cr_future_end(struct coir_future *future, int result, char *detail);
+
+#endif
