@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bodies.h"
+#include "sched/graph.h"
 #include "sched/lock.h"
 
 enum { MUTEXES = 3 };
@@ -135,13 +136,16 @@ circle_none(void *arg)
 
 /* ---- A lock that is closed ---- */
 
+static const struct cr_edge_kind turn_kind = {.text = "its turn"};
+static const struct cr_edge turn = {.kind = &turn_kind};
+
 /* As a stream does it: the owner waits for something, until that comes or the lock is closed. */
 static void
 own_and_wait(void *arg)
 {
     struct coir_task *self = cr_task_self();
     struct cr_wait wait;
-    int result = cr_lock_take(&ring.lock, self, COIR_NEVER, CR_LOCK_CANCELABLE);
+    int result = cr_lock_take(&ring.lock, self, COIR_NEVER, CR_LOCK_CANCELABLE, &turn);
     (void)arg;
     if (!result) {
         cr_wait_begin(&wait, self);
