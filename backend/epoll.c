@@ -88,12 +88,8 @@ epoll_source_wait(struct cr_ready *ready, coir_time until)
         return errno == EINTR ? 0 : -errno;
     for (int i = 0; i < count; i++) {
         uint64_t token = self->events[i].data.u64;
-        if (token == bell_token) {
-            uint64_t rings;
-            (void)!read(self->bell, &rings, sizeof rings);
-        } else {
+        if (token != bell_token)
             cr_ready_event(ready, (int)(uint32_t)token, (uint32_t)(token >> 32), events_of(self->events[i].events));
-        }
     }
     return 0;
 }
@@ -116,7 +112,8 @@ static const struct cr_source source = {
 static int
 epoll_open(void **opened, unsigned slot)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.u64 = bell_token};
+    /* Edge-triggered: each ring is an event of its own, and nobody needs to read the count down. */
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u64 = bell_token};
     struct epoll *self = cr_alloc_zero(sizeof *self);
     int error;
     if (!self)

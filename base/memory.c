@@ -6,11 +6,28 @@
 #include <malloc.h>
 #include <stdlib.h>
 
+static CR_ATOMIC(int64_t) * counted;
+
+void
+cr_memory_count_in(CR_ATOMIC(int64_t) * held)
+{
+    counted = held;
+}
+
+static inline void
+count(int64_t change)
+{
+    if (cr_unlikely(counted != NULL))
+        cr_add_rlx(counted, change);
+}
+
 static inline void *
 born(void *memory)
 {
-    if (memory)
+    if (memory) {
         cr_tell_born(memory, malloc_usable_size(memory));
+        count(1);
+    }
     return memory;
 }
 
@@ -35,13 +52,18 @@ cr_alloc_aligned(size_t alignment, size_t size)
 void *
 cr_realloc(void *memory, size_t size)
 {
-    return CR_FAIL(CR_FAULT_MEMORY) ? NULL : realloc(memory, size);
+    void *moved = CR_FAIL(CR_FAULT_MEMORY) ? NULL : realloc(memory, size);
+    if (moved && !memory)
+        count(1);
+    return moved;
 }
 
 void
 cr_free(void *memory)
 {
-    if (memory)
+    if (memory) {
         cr_tell_freed(memory, malloc_usable_size(memory));
+        count(-1);
+    }
     free(memory);
 }

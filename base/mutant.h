@@ -37,7 +37,12 @@
     MUTANT(WON_BUT_READY, "a wait in several places overlooks that it was ended while it was hung up")    \
     MUTANT(DONE_BEFORE_VALUE, "a future is done before its value is there")                               \
     MUTANT(CANCEL_WHAT_RUNS, "a future is canceled though its job has begun")                             \
-    MUTANT(CALLBACK_FORGOTTEN, "who adds a callback does not look again whether the future is done")
+    MUTANT(CALLBACK_FORGOTTEN, "who adds a callback does not look again whether the future is done")      \
+    MUTANT(FOUND_BY_STORE, "a searcher that has found something says so by a store")                      \
+    MUTANT(MUTEX_BEFORE_LIST, "who waits for a condition gives the mutex up before it is on the list")    \
+    MUTANT(HALF_A_ROUND, "a barrier lets others through though one has given up")                         \
+    MUTANT(WRITER_LEAVES_QUIETLY, "a writer that gives up lets nobody in who waited behind it")           \
+    MUTANT(DONE_BEFORE_RESULT, "once publishes that it is done before its result")
 
 #ifdef CR_CHECKED
 

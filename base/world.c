@@ -3,6 +3,7 @@
 #include "base/fault.h"
 #include "base/memory.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -263,6 +264,42 @@ real_futex_wait(CR_ATOMIC(uint32_t) * word, uint32_t value, coir_time until)
     return answer < 0 && errno == ETIMEDOUT ? -ETIMEDOUT : 0;
 }
 
+/* io_uring's workers are threads of the process by name only. */
+static bool
+is_the_kernels(const char *number)
+{
+    char path[64], name[32] = "";
+    int fd;
+    snprintf(path, sizeof path, "/proc/self/task/%.20s/comm", number);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return true; /* it has ended */
+    if (read(fd, name, sizeof name - 1) < 0)
+        name[0] = '\0';
+    close(fd);
+    return strncmp(name, "iou-", 4) == 0;
+}
+
+static int
+real_threads(void)
+{
+    DIR *folder = opendir("/proc/self/task");
+    int count = 0;
+    if (!folder)
+        return -errno;
+    for (const struct dirent *entry; (entry = readdir(folder));)
+        count += entry->d_name[0] != '.' && !is_the_kernels(entry->d_name);
+    closedir(folder);
+    return count;
+}
+
+static void
+real_quit(int status)
+{
+    (void)fflush(NULL);
+    _exit(status);
+}
+
 static void
 real_futex_wake(CR_ATOMIC(uint32_t) * word, int count)
 {
@@ -469,6 +506,16 @@ real_resolve_free(struct addrinfo *list)
 }
 
 static long
+real_write(int fd, const char *bytes, size_t size)
+{
+    ssize_t written;
+    do
+        written = write(fd, bytes, size);
+    while (written < 0 && errno == EINTR);
+    return written < 0 ? -errno : written;
+}
+
+static long
 real_write_error(const char *bytes, size_t size)
 {
     return write(STDERR_FILENO, bytes, size);
@@ -493,6 +540,8 @@ struct cr_world cr_world = {
     .thread_leaving = real_thread_leaving,
     .futex_wait = real_futex_wait,
     .futex_wake = real_futex_wake,
+    .threads = real_threads,
+    .quit = real_quit,
     .processors = real_processors,
     .environment = real_environment,
     .fault_handler = real_fault_handler,
@@ -514,5 +563,6 @@ struct cr_world cr_world = {
     .set_mode = real_set_mode,
     .resolve = real_resolve,
     .resolve_free = real_resolve_free,
+    .write = real_write,
     .write_error = real_write_error,
 };

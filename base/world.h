@@ -59,7 +59,9 @@ struct cr_world {
     void (*turn)(void);
     int (*futex_wait)(CR_ATOMIC(uint32_t) * word, uint32_t value, coir_time until); /* 0 whatever woke it; -ETIMEDOUT */
     void (*futex_wake)(CR_ATOMIC(uint32_t) * word, int count);
-    int (*processors)(void); /* how many this process may use */
+    int (*threads)(void);     /* how many this process has, but for the kernel's own; NULL: it cannot be known */
+    void (*quit)(int status); /* ends the process at once, with what has been printed */
+    int (*processors)(void);  /* how many this process may use */
     const char *(*environment)(const char *name);
     /* Calls handler(address of the fault) on an alternate stack for SIGSEGV and SIGBUS; -EBUSY: somebody else handles
      * them. Then the signal has its former effect. */
@@ -85,7 +87,8 @@ struct cr_world {
     int (*resolve)(const char *host, const char *port, struct addrinfo **list, const char **reason); /* blocks */
     void (*resolve_free)(struct addrinfo *list);
 
-    long (*write_error)(const char *bytes, size_t size); /* to standard error */
+    long (*write)(int fd, const char *bytes, size_t size); /* blocks */
+    long (*write_error)(const char *bytes, size_t size);   /* to standard error */
 };
 
 extern struct cr_world cr_world;

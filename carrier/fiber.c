@@ -1,5 +1,9 @@
 /* carrier/fiber.c: the task interface on fibers: starting, joining, cancelling, yielding, sleeping. */
+#include "sched/graph.h"
 #include "sched/runtime.h"
+
+static const struct cr_edge_kind wake_up_kind = {.text = "the time to come"};
+static const struct cr_edge wake_up = {.kind = &wake_up_kind};
 
 int
 coir_go(coir_function *function, void *arg, const struct coir_task_options *options, struct coir_task **task)
@@ -64,7 +68,7 @@ coir_sleep(coir_time deadline)
     int result = cr_enter(self, deadline);
     if (result || deadline <= cr_now())
         return result;
-    cr_wait_begin(&wait, self);
+    cr_wait_begin_for(&wait, self, &wake_up);
     result = cr_park(&wait, deadline);
     return result == -ETIMEDOUT ? 0 : result;
 }

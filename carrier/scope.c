@@ -9,11 +9,23 @@
 #include <coir/scope.h>
 
 #include "base/memory.h"
+#include "sched/graph.h"
 #include "sched/runtime.h"
+
+#include <stdio.h>
 
 enum { INSIDE = 2 }; /* what a canceled scope adds to its owner's canceled word */
 
-enum { IS_CANCELED = 1, OWNER_OUT = 2, WAITED = 4, TIMED_OUT = 8, FAILED = 16, OWNER_TOLD = 32 };
+enum {
+    IS_CANCELED = 1,
+    OWNER_OUT = 2,
+    WAITED = 4,
+    TIMED_OUT = 8,
+    FAILED = 16,
+    OWNER_TOLD = 32,
+    HAS_LIMIT = 64,     /* its tasks are going to be canceled, */
+    OWNER_LIMITED = 128 /* and its owner, who was not before */
+};
 
 struct scope {
     CR_ATOMIC(uintptr_t) word; /* the guard of all below */
@@ -47,12 +59,15 @@ unlock(struct scope *scope)
     cr_guard_release(&scope->word, 0);
 }
 
+static bool is_limited(const struct coir_task *task);
+
 void
 coir_scope_init(struct coir_scope *public)
 {
     struct scope *scope = of(public);
     *scope = (struct scope){.owner = cr_task_self()};
     cr_list_init(&scope->tasks);
+    cr_graph_is_limited = is_limited;
 }
 
 /* Under the guard. Tells all tasks, and the owner while it is inside; tells are notes, nobody runs here. */
@@ -188,6 +203,17 @@ join_as_limiter(struct coir_task *task, void *arg)
     unlock(scope);
 }
 
+/* Until the owner leaves, its waits will be ended. */
+static void
+begin_limit(struct scope *scope)
+{
+    uint32_t flags = cr_load_rlx(&scope->owner->flags);
+    lock(scope);
+    scope->flags |= HAS_LIMIT | (flags & CR_TASK_LIMITED ? 0 : OWNER_LIMITED);
+    unlock(scope);
+    cr_store_rel(&scope->owner->flags, flags | CR_TASK_LIMITED);
+}
+
 void
 coir_scope_limit(struct coir_scope *public, coir_time deadline)
 {
@@ -199,6 +225,7 @@ coir_scope_limit(struct coir_scope *public, coir_time deadline)
         return;
     if (scope->limiter)
         cr_misuse("coir_scope_limit: the scope has a limit already");
+    begin_limit(scope);
     if (cr_go(coir_runtime_self(), limit, &own, &options, CR_NEAR, join_as_limiter, scope, NULL)) {
         /* No task for it: the limit counts as passed at once, rather than never. */
         lock(scope);
@@ -208,13 +235,64 @@ coir_scope_limit(struct coir_scope *public, coir_time deadline)
     }
 }
 
+/* ---- What others see of the owner's wait (sched/graph.h) ---- */
+
+static uint32_t
+tasks_of(const void *object, uint64_t *ids, uint32_t most)
+{
+    struct scope *scope = (struct scope *)(uintptr_t)object;
+    uint32_t count = 0;
+    lock(scope);
+    for (struct cr_list *link = scope->tasks.next; link != &scope->tasks && count < most; link = link->next)
+        ids[count++] = cr_load_rlx(&cr_container(link, struct coir_task, scope_link)->id);
+    unlock(scope);
+    return count;
+}
+
+static void
+describe(const void *object, char *text, size_t size)
+{
+    struct scope *scope = (struct scope *)(uintptr_t)object;
+    uint32_t count;
+    lock(scope);
+    count = scope->count;
+    unlock(scope);
+    snprintf(text, size, "the end of all tasks of its scope (%u are left)", count);
+}
+
+static const struct cr_edge_kind kind = {.owners = tasks_of, .describe = describe};
+
+/* The owner, who is inside; the tasks; and those in scopes of theirs. */
+static bool
+is_limited(const struct coir_task *task)
+{
+    while (!(cr_load_acq(&task->flags) & CR_TASK_LIMITED)) {
+        struct scope *scope = task->scope;
+        bool limited;
+        if (task->on_end != task_ended)
+            return false;
+        lock(scope);
+        limited = scope->flags & HAS_LIMIT;
+        task = scope->owner;
+        unlock(scope);
+        if (limited)
+            return true;
+    }
+    return true;
+}
+
 /* ---- Waiting ---- */
 
 /* Until no task is left; deaf: cancel does not end it. */
 static int
-wait_for_tasks(struct scope *scope, coir_time deadline, bool deaf)
+wait_for_tasks(struct scope *scope, coir_time deadline, bool deaf, const void *where)
 {
     struct coir_task *self = scope->owner;
+    struct cr_edge edge = {.kind = &kind,
+                           .object = scope,
+                           .where = where,
+                           .timed = deadline != COIR_NEVER || (!deaf && scope->flags & HAS_LIMIT),
+                           .cancelable = !deaf};
     struct cr_wait wait;
     int result;
     lock(scope);
@@ -226,7 +304,7 @@ wait_for_tasks(struct scope *scope, coir_time deadline, bool deaf)
     }
     if (deaf) /* before the wait begins: from then on a plain thread's can be claimed by a canceler */
         cr_store_rlx(&self->shield, cr_load_rlx(&self->shield) + 1);
-    result = cr_wait_in(&wait, self, &scope->word, 0, &scope->waiter, 0, deadline);
+    result = cr_wait_in_circle(&wait, self, &edge, &scope->word, 0, &scope->waiter, 0, deadline);
     if (deaf)
         cr_store_rlx(&self->shield, cr_load_rlx(&self->shield) - 1);
     return result;
@@ -239,7 +317,9 @@ owner_leaves(struct scope *scope)
     lock(scope);
     if (scope->flags & OWNER_TOLD)
         (void)cr_sub_ar(&scope->owner->canceled, INSIDE);
-    scope->flags = (scope->flags & ~(uint32_t)OWNER_TOLD) | OWNER_OUT;
+    if (scope->flags & OWNER_LIMITED)
+        cr_store_rel(&scope->owner->flags, cr_load_rlx(&scope->owner->flags) & ~(uint32_t)CR_TASK_LIMITED);
+    scope->flags = (scope->flags & ~(uint32_t)(OWNER_TOLD | OWNER_LIMITED)) | OWNER_OUT;
     unlock(scope);
 }
 
@@ -263,9 +343,18 @@ check_owner(const struct scope *scope, const char *call)
         cr_misuse("%s: only the task that made the scope may call it", call);
 }
 
+static int
+in_a_circle(const char *call)
+{
+    return cr_fail(
+        -EDEADLK, "%s: task '%s' would wait for itself: a circle of waiting tasks leads back to it; the log names them",
+        call, cr_here.task->name);
+}
+
 int
 coir_scope_wait(struct coir_scope *public, coir_time deadline)
 {
+    const void *where = __builtin_return_address(0);
     struct scope *scope = of(public);
     int result;
     check_owner(scope, "coir_scope_wait");
@@ -273,10 +362,10 @@ coir_scope_wait(struct coir_scope *public, coir_time deadline)
     owner_leaves(scope);
     result = cr_enter(scope->owner, deadline);
     if (!result)
-        result = wait_for_tasks(scope, deadline, false);
-    if (result == -EAGAIN) { /* COIR_NOW: they run; nothing has happened */
+        result = wait_for_tasks(scope, deadline, false, where);
+    if (result == -EAGAIN || result == -EDEADLK) { /* COIR_NOW: they run; nothing has happened */
         owner_returns(scope);
-        return result;
+        return result == -EDEADLK ? in_a_circle("coir_scope_wait") : result;
     }
     if (result) {
         lock(scope);
@@ -284,7 +373,10 @@ coir_scope_wait(struct coir_scope *public, coir_time deadline)
             scope->flags |= TIMED_OUT;
         cancel_all(scope, NULL);
         unlock(scope);
-        (void)wait_for_tasks(scope, COIR_NEVER, true);
+        if (wait_for_tasks(scope, COIR_NEVER, true, where) == -EDEADLK) {
+            owner_returns(scope);
+            return in_a_circle("coir_scope_wait");
+        }
     }
     CR_SHARED_WRITE(scope->flags) |= WAITED;
     if (scope->flags & FAILED) {
@@ -307,7 +399,11 @@ coir_scope_fini(struct coir_scope *public)
     if (!waited) {
         owner_leaves(scope);
         coir_scope_cancel(public);
-        (void)wait_for_tasks(scope, COIR_NEVER, true);
+        if (wait_for_tasks(scope, COIR_NEVER, true, __builtin_return_address(0)) == -EDEADLK)
+            cr_misuse(
+                "coir_scope_fini: the scope's tasks wait for what task '%s' has, and it waits for their end; the log "
+                "names them",
+                scope->owner->name);
     }
     cr_free(scope->detail);
     scope->detail = NULL;

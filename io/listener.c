@@ -3,7 +3,8 @@
  * One descriptor is held in reserve for the whole process. When accept finds no free number (EMFILE, ENFILE), the reserve
  * is given up, the connection is accepted with it and closed at once, so that its client learns it, and the reserve is
  * taken again; then accepting pauses for 10 ms, doubling up to 500 ms while it lasts. A naive loop burns a whole processor
- * here (534,000 failures a second). Lack of buffers (ENOBUFS, ENOMEM) only pauses. */
+ * here (534,000 failures a second). Lack of buffers (ENOBUFS, ENOMEM) only pauses; so does lack of our own memory for a
+ * connection that has been accepted, which is closed. */
 #include <coir/listener.h>
 #include <coir/log.h>
 
@@ -167,6 +168,11 @@ fail_free:
     return refuse(address, error);
 }
 
+static const struct cr_edge_kind relief_kind = {.text = "descriptors or memory to accept with"};
+static const struct cr_edge relief = {.kind = &relief_kind};
+static const struct cr_edge_kind turn_kind = {.text = "its turn to accept"};
+static const struct cr_edge turn = {.kind = &turn_kind};
+
 /* After a lack of something: sleeps a little, longer each time. */
 static int
 recover(struct coir_listener *listener, int failure, coir_time deadline)
@@ -183,7 +189,7 @@ recover(struct coir_listener *listener, int failure, coir_time deadline)
                       : listener->pause * 2 < LONGEST_PAUSE ? listener->pause * 2
                                                             : LONGEST_PAUSE;
     until = cr_now() + listener->pause;
-    cr_wait_begin(&wait, cr_task_self());
+    cr_wait_begin_for(&wait, cr_task_self(), &relief);
     wait.closed = &listener->in.word;
     wait.closed_bit = CR_LOCK_CLOSED;
     result = cr_park(&wait, deadline < until ? deadline : until);
@@ -197,7 +203,7 @@ is_lack(int result)
 }
 
 static int
-accept_one(struct coir_listener *listener, coir_time deadline)
+accept_one(struct coir_listener *listener, struct coir_stream **stream, coir_time deadline)
 {
     for (;;) {
         struct cr_pending pending;
@@ -205,6 +211,12 @@ accept_one(struct coir_listener *listener, coir_time deadline)
         pending.op = (struct cr_op){.kind = CR_OP_ACCEPT, .fd = listener->fd, .eager = listener->eager};
         result = cr_operate(&pending, &listener->in, deadline);
         listener->eager = pending.op.eager;
+        if (result >= 0) {
+            int fd = result;
+            result = cr_stream_open(fd, listener->is_tcp, stream);
+            if (result)
+                (void)cr_world.close(fd); /* its client learns it */
+        }
         if (!is_lack(result)) {
             listener->pause = 0;
             return result;
@@ -219,20 +231,15 @@ int
 coir_listener_accept(struct coir_listener *listener, struct coir_stream **stream, coir_time deadline)
 {
     struct coir_task *self = cr_task_self();
-    int result = cr_enter(self, deadline), error;
+    int result = cr_enter(self, deadline);
     *stream = NULL;
     if (!result)
-        result = cr_lock_take(&listener->in, self, deadline, CR_LOCK_CANCELABLE);
+        result = cr_lock_take(&listener->in, self, deadline, CR_LOCK_CANCELABLE, &turn);
     if (result)
         return result;
-    result = accept_one(listener, deadline);
+    result = accept_one(listener, stream, deadline);
     cr_lock_give(&listener->in, self);
-    if (result < 0)
-        return result;
-    error = cr_stream_open(result, listener->is_tcp, stream);
-    if (error)
-        (void)cr_world.close(result);
-    return error;
+    return result;
 }
 
 void

@@ -146,6 +146,11 @@ fail_close:
 
 /* ---- Reading ---- */
 
+static const struct cr_edge_kind turn_to_read_kind = {.text = "its turn to read a stream"};
+static const struct cr_edge turn_to_read = {.kind = &turn_to_read_kind};
+static const struct cr_edge_kind turn_to_write_kind = {.text = "its turn to write to a stream"};
+static const struct cr_edge turn_to_write = {.kind = &turn_to_write_kind};
+
 /* The peer's own time-out is not ours; a reset or a lost peer reads as what it is. */
 static int
 map_failure(int result)
@@ -292,7 +297,7 @@ begin_reading(struct coir_stream *stream, struct coir_task *self, coir_time dead
     ssize_t result = cr_enter(self, deadline);
     if (result)
         return result;
-    result = cr_lock_take(&stream->in, self, deadline, CR_LOCK_CANCELABLE);
+    result = cr_lock_take(&stream->in, self, deadline, CR_LOCK_CANCELABLE, &turn_to_read);
     if (result == -EDEADLK)
         cr_misuse("a stream is read by a task that is reading it: a destroy function or signal handler must not");
     if (result || cr_likely(!stream->skipping))
@@ -488,7 +493,7 @@ begin_writing(struct coir_stream *stream, struct coir_task *self, coir_time dead
 {
     int error = cr_enter(self, deadline);
     if (!error)
-        error = cr_lock_take(&stream->out, self, deadline, CR_LOCK_CANCELABLE);
+        error = cr_lock_take(&stream->out, self, deadline, CR_LOCK_CANCELABLE, &turn_to_write);
     return error;
 }
 

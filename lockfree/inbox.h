@@ -71,6 +71,13 @@ cr_inbox_doze(struct cr_inbox *inbox)
     return cr_cas_ar(&inbox->head, &empty, CR_INBOX_ASLEEP);
 }
 
+/* Whether its owner sleeps, or is about to, and has not been woken. From any thread. */
+static inline bool
+cr_inbox_is_dozing(const struct cr_inbox *inbox)
+{
+    return cr_load_acq(&inbox->head) == CR_INBOX_ASLEEP;
+}
+
 static inline void
 cr_inbox_wake_up(struct cr_inbox *inbox)
 {

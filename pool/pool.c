@@ -1,10 +1,15 @@
 /* pool/pool.c: opening a pool, handing jobs in, and its end. Maps are in pool/map.c, workers in pool/worker.c. */
 #include "pool/pool.h"
 #include "base/memory.h"
+#include "sched/graph.h"
 #include "sched/runtime.h"
 
 #include <stdio.h>
 #include <string.h>
+
+static const struct cr_edge_kind room_kind = {.text = "room in a pool"},
+                                 end_kind = {.text = "the end of a pool's workers"};
+static const struct cr_edge room = {.kind = &room_kind}, end = {.kind = &end_kind};
 
 enum { WORKERS_MOST = 4096, FIBERS_EACH = 16, CAPACITY = 1024, START_ARG_MOST = 65536 };
 
@@ -115,7 +120,7 @@ hand_in(struct coir_pool *pool, struct coir_future *job, coir_time deadline)
     }
     if (pool->count >= pool->options.capacity) {
         CR_SHARED_WRITE(waiting.item) = job;
-        return cr_wait_in(&waiting.wait, self, &pool->word, 0, &pool->submitters, 0, deadline);
+        return cr_wait_in(&waiting.wait, self, &room, &pool->word, 0, &pool->submitters, 0, deadline);
     }
     enqueue(pool, job);
     return 0;
@@ -221,7 +226,7 @@ await_leaving(struct coir_pool *pool, coir_time deadline)
 {
     struct cr_wait wait;
     if (pool->workers)
-        return cr_wait_in(&wait, cr_task_self(), &pool->word, 0, &pool->leavers, 0, deadline);
+        return cr_wait_in(&wait, cr_task_self(), &end, &pool->word, 0, &pool->leavers, 0, deadline);
     cr_pool_release(pool);
     return 0;
 }

@@ -4,12 +4,16 @@
  * pool joins it. A fiber is a task of the runtime, whose end nobody awaits. */
 #include "base/memory.h"
 #include "pool/pool.h"
+#include "sched/graph.h"
 #include <coir/log.h>
 #include <coir/runtime.h>
 #include <coir/task.h>
 
 #include <stdio.h>
 #include <string.h>
+
+static const struct cr_edge_kind job_kind = {.text = "a job for its pool"};
+static const struct cr_edge next_one = {.kind = &job_kind};
 
 enum { IN_A_ROW = 16 };
 
@@ -66,7 +70,7 @@ rest(struct coir_pool *pool, struct coir_task *self)
 {
     struct cr_wait wait;
     int result;
-    cr_wait_begin(&wait, self);
+    cr_wait_begin_for(&wait, self, &next_one);
     cr_waiters_prepend(&pool->idle, &wait);
     cr_pool_release(pool);
     result = cr_park(&wait, COIR_NEVER);

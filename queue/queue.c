@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "queue/branch.h"
 #include "queue/ranked.h"
+#include "sched/graph.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -27,9 +28,41 @@ struct coir_queue {
     bool is_shut;
     enum coir_queue_order order;
     char name[32];
-    struct cr_ranked ranked; /* COIR_PRIORITY only; its heap lies behind the items */
+    struct cr_edge for_item, for_room, for_done; /* what its waits are for */
+    struct cr_ranked ranked;                     /* COIR_PRIORITY only; its heap lies behind the items */
     char items[] __attribute__((aligned(16)));
 };
+
+static void
+describe(const void *object, const char *what, char *text, size_t size)
+{
+    const struct coir_queue *queue = object;
+    if (queue->name[0])
+        snprintf(text, size, "%s queue '%s'", what, queue->name);
+    else
+        snprintf(text, size, "%s a queue of %zu", what, queue->capacity);
+}
+
+static void
+describe_item(const void *object, char *text, size_t size)
+{
+    describe(object, "an item in", text, size);
+}
+
+static void
+describe_room(const void *object, char *text, size_t size)
+{
+    describe(object, "room in", text, size);
+}
+
+static void
+describe_done(const void *object, char *text, size_t size)
+{
+    describe(object, "the last item to be done of", text, size);
+}
+
+static const struct cr_edge_kind item_kind = {.describe = describe_item}, room_kind = {.describe = describe_room},
+                                 done_kind = {.describe = describe_done};
 
 /* Bytes for the items and what orders them; SIZE_MAX: more than there can be. */
 static size_t
@@ -58,6 +91,9 @@ coir_queue_new(size_t item_size, size_t capacity, const struct coir_queue_option
     if (!queue)
         return NULL;
     *queue = (struct coir_queue){.item_size = item_size, .capacity = capacity, .order = wanted->order};
+    queue->for_item = (struct cr_edge){.kind = &item_kind, .object = queue};
+    queue->for_room = (struct cr_edge){.kind = &room_kind, .object = queue};
+    queue->for_done = (struct cr_edge){.kind = &done_kind, .object = queue};
     if (wanted->name)
         snprintf(queue->name, sizeof queue->name, "%s", wanted->name);
     if (wanted->order == COIR_PRIORITY) {
@@ -180,11 +216,12 @@ serve_first(struct coir_queue *queue, uintptr_t *list, const void *item, bool gi
 
 /* Waits on the list, the guard being held; without it on return. */
 static inline __attribute__((always_inline)) int
-wait_on(struct coir_queue *queue, uintptr_t *list, struct coir_task *self, void *item, coir_time deadline)
+wait_on(struct coir_queue *queue, uintptr_t *list, const struct cr_edge *edge, struct coir_task *self, void *item,
+        coir_time deadline)
 {
     struct cr_item_wait waiting; /* cr_wait_in fills the rest */
     CR_SHARED_WRITE(waiting.item) = item;
-    return cr_wait_in(&waiting.wait, self, &queue->word, 0, list, 0, deadline);
+    return cr_wait_in(&waiting.wait, self, edge, &queue->word, 0, list, 0, deadline);
 }
 
 int
@@ -203,7 +240,7 @@ coir_queue_put(struct coir_queue *queue, const void *item, coir_time deadline)
     getter = queue->getters ? serve_first(queue, &queue->getters, item, true) : NULL;
     if (!getter && queue->count == queue->capacity) {
         queue->undone--; /* it is not in yet: the get that moves it in counts it */
-        return wait_on(queue, &queue->putters, self, (void *)(uintptr_t)item, deadline);
+        return wait_on(queue, &queue->putters, &queue->for_room, self, (void *)(uintptr_t)item, deadline);
     }
     if (!getter)
         store(queue, item);
@@ -223,7 +260,7 @@ coir_queue_get(struct coir_queue *queue, void *item, coir_time deadline)
     hold(queue);
     if (!queue->count) {
         if (!queue->is_shut)
-            return wait_on(queue, &queue->getters, self, item, deadline);
+            return wait_on(queue, &queue->getters, &queue->for_item, self, item, deadline);
         release(queue);
         return -EPIPE;
     }
@@ -312,7 +349,7 @@ coir_queue_join(struct coir_queue *queue, coir_time deadline)
         return result;
     hold(queue);
     if (queue->undone)
-        return wait_on(queue, &queue->joiners, self, NULL, deadline);
+        return wait_on(queue, &queue->joiners, &queue->for_done, self, NULL, deadline);
     release(queue);
     return 0;
 }

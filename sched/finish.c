@@ -17,6 +17,8 @@ fiber_main(void *arg)
     result = CR_SHARED_READ(task->function)(task->arg);
     if (task->locals)
         cr_locals_end(task);
+    if (cr_unlikely(task->held != NULL))
+        cr_held_check(task, cr_stack_bottom(&cr_here.worker->stacks, &task->stack));
     CR_SHARED_WRITE(task->result) = result;
     cr_store_rlx(&task->flags, cr_load_rlx(&task->flags) | CR_TASK_OVER);
     cr_context_end(&task->context, &cr_here.worker->loop);
@@ -172,6 +174,7 @@ let_go(struct coir_task *task, struct cr_wait *wait)
             old = cr_load_acq(&task->life);
         } else if ((old & ~(uintptr_t)CR_LIFE_FLAGS) != (uintptr_t)wait ||
                    cr_cas_ar(&task->life, &old, old & CR_LIFE_FLAGS)) {
+            CR_SHARED_WRITE(wait->task) = NULL; /* its frame goes: whoever still read it would race with this */
             return;
         }
     }
@@ -192,11 +195,13 @@ let_go_of_end(struct cr_branch *branch)
 const struct cr_branch_kind cr_branch_end = {hang_on_end, let_go_of_end};
 
 /* Whose end it is that a joiner waits for: the task's own. */
-static uint64_t
-ends_by(const void *object)
+static uint32_t
+ends_by(const void *object, uint64_t *ids, uint32_t most)
 {
     const struct coir_task *task = object;
-    return cr_load_acq(&task->life) & CR_ENDED ? 0 : cr_load_rlx(&task->id);
+    (void)most;
+    ids[0] = cr_load_rlx(&task->id);
+    return !(cr_load_acq(&task->life) & CR_ENDED);
 }
 
 static void
@@ -206,12 +211,13 @@ describe_end(const void *object, char *text, size_t size)
     snprintf(text, size, "the end of task %llu '%s'", (unsigned long long)cr_load_rlx(&task->id), task->name);
 }
 
-static const struct cr_edge_kind kind_end = {ends_by, describe_end};
+static const struct cr_edge_kind kind_end = {.owners = ends_by, .describe = describe_end};
 
 static int
 await_end(struct coir_task *task, struct coir_task *self, coir_time deadline, const void *where)
 {
-    struct cr_edge edge = {&kind_end, task, where, deadline != COIR_NEVER};
+    struct cr_edge edge = {
+        .kind = &kind_end, .object = task, .where = where, .timed = deadline != COIR_NEVER, .cancelable = true};
     struct cr_wait wait;
     int result = cr_may_wait(deadline);
     if (result)

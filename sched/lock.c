@@ -68,7 +68,7 @@ cr_lock_wait(struct cr_lock *lock, struct coir_task *self, coir_time deadline, e
             cr_waiters_append(&lock->first, wait);
         }
         cr_guard_release(&lock->word, seen | CR_LOCK_WAITERS);
-        result = edge && cr_graph_closes(wait) ? -EDEADLK : cr_park(wait, deadline);
+        result = edge->kind->owners && cr_graph_closes(wait) ? -EDEADLK : cr_park(wait, deadline);
         if (manner == CR_LOCK_DEAF)
             cr_store_rlx(&self->shield, cr_load_rlx(&self->shield) - 1);
         if (cr_wait_is_linked(wait))
@@ -93,6 +93,7 @@ cr_lock_hand_over(struct cr_lock *lock)
     struct coir_task *next = NULL;
     struct cr_wait *wait;
     bool given = false;
+    cr_always(cr_load_rlx(&lock->word) >> CR_LOCK_SHIFT == cr_load_rlx(&cr_here.task->id));
     while (!next && (wait = cr_waiters_first(&lock->first))) {
         given = deserves_it(wait);
         if (cr_wait_claim(wait, given ? 0 : COMPETE))

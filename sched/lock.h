@@ -23,10 +23,10 @@ struct cr_lock {
 
 enum cr_lock_manner { CR_LOCK_CANCELABLE, CR_LOCK_DEAF }; /* deaf: cancel does not end the waiting */
 
-/* The slow path of cr_lock_take. edge: what others are told we wait for (graph.h), -EDEADLK if that closes a circle; NULL. */
+/* The slow path of cr_lock_take. edge: what others are told we wait for (graph.h); -EDEADLK if that has owners and closes a circle. */
 int cr_lock_wait(struct cr_lock *lock, struct coir_task *self, coir_time deadline, enum cr_lock_manner manner,
                  const struct cr_edge *edge);
-void cr_lock_hand_over(struct cr_lock *lock);
+void cr_lock_hand_over(struct cr_lock *lock); /* by its owner */
 
 /* If it is free and nobody waits. */
 static inline bool
@@ -38,9 +38,10 @@ cr_lock_try(struct cr_lock *lock, const struct coir_task *self)
 
 /* 0, -EAGAIN, -ETIMEDOUT, -ECANCELED, -EPIPE (closed), -EDEADLK (held by the caller). */
 static inline int
-cr_lock_take(struct cr_lock *lock, struct coir_task *self, coir_time deadline, enum cr_lock_manner manner)
+cr_lock_take(struct cr_lock *lock, struct coir_task *self, coir_time deadline, enum cr_lock_manner manner,
+             const struct cr_edge *edge)
 {
-    return cr_likely(cr_lock_try(lock, self)) ? 0 : cr_lock_wait(lock, self, deadline, manner, NULL);
+    return cr_likely(cr_lock_try(lock, self)) ? 0 : cr_lock_wait(lock, self, deadline, manner, edge);
 }
 
 static inline bool
@@ -49,27 +50,15 @@ cr_lock_is_mine(const struct cr_lock *lock, const struct coir_task *self)
     return cr_load_rlx(&lock->word) >> CR_LOCK_SHIFT == cr_load_rlx(&self->id);
 }
 
-/* false: the caller is not its owner, and nothing has happened. */
-static inline bool
-cr_lock_try_give(struct cr_lock *lock, struct coir_task *self)
-{
-    uintptr_t mine = cr_load_rlx(&self->id) << CR_LOCK_SHIFT;
-    if (CR_MUTANT(GIVE_BY_STORE) && cr_load_acq(&lock->word) == mine) {
-        cr_store_rel(&lock->word, 0);
-        return true;
-    }
-    if (cr_likely(cr_cas_rel(&lock->word, &mine, 0))) /* pairs with take; after this the lock is not touched */
-        return true;
-    if (!cr_lock_is_mine(lock, self))
-        return false;
-    cr_lock_hand_over(lock);
-    return true;
-}
-
+/* By its owner. */
 static inline void
 cr_lock_give(struct cr_lock *lock, struct coir_task *self)
 {
-    cr_always(cr_lock_try_give(lock, self));
+    uintptr_t mine = cr_load_rlx(&self->id) << CR_LOCK_SHIFT;
+    if (CR_MUTANT(GIVE_BY_STORE) && cr_load_acq(&lock->word) == mine)
+        cr_store_rel(&lock->word, 0);
+    else if (cr_unlikely(!cr_cas_rel(&lock->word, &mine, 0))) /* pairs with take; after this the lock is not touched */
+        cr_lock_hand_over(lock);
 }
 
 static inline bool

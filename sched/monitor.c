@@ -8,6 +8,7 @@
  * log, once. After a second without a busy worker the monitor sleeps for good; the next worker that wakes up wakes it. So
  * an idle program has no context switches at all. */
 #include "base/memory.h"
+#include "sched/quiet.h"
 #include "sched/runtime.h"
 
 #include <string.h>
@@ -100,6 +101,7 @@ watch(void *arg)
                 (void)cr_world.futex_wait(&monitor->state, MONITOR_ASLEEP, COIR_NEVER);
         busy = cr_now();
     }
+    cr_quiet_know(-1);
 }
 
 void
@@ -121,8 +123,10 @@ cr_monitor_start(struct coir_runtime *runtime)
     if (!monitor)
         return -ENOMEM;
     monitor->runtime = runtime;
+    cr_quiet_know(1);
     error = cr_world.thread_start(watch, monitor, "coir-monitor", &monitor->thread);
     if (error) {
+        cr_quiet_know(-1);
         cr_free(monitor);
         return error;
     }

@@ -3,6 +3,8 @@
  * A runtime has at most 64; they come when they are needed and go after 10 s without work. More jobs than threads wait in
  * order. The caller parks, shielded: its job lies on its stack and must end before it goes on. */
 #include "base/memory.h"
+#include "sched/graph.h"
+#include "sched/quiet.h"
 #include "sched/runtime.h"
 
 enum { MOST = 64 };
@@ -33,6 +35,9 @@ struct cr_offload {
     bool stopping;
     uintptr_t emptied; /* the wait of who stops */
 };
+
+static const struct cr_edge_kind helping_kind = {.text = "a function on a helper thread"};
+static const struct cr_edge helping = {.kind = &helping_kind};
 
 /* The next job; NULL: it is time to go. The guard is free before and after. */
 static struct job *
@@ -88,6 +93,7 @@ help(void *arg)
         cr_always(cr_wait_claim(&job->wait, 0)); /* shielded, no deadline: nobody else ends it */
         cr_unpark(caller);
     }
+    cr_quiet_know(-1);
 }
 
 static void
@@ -126,6 +132,7 @@ start_helper(struct cr_offload *offload, struct coir_runtime *runtime)
     if (helper) {
         helper->offload = offload;
         helper->runtime = runtime;
+        cr_quiet_know(1);
         error = cr_world.thread_start(help, helper, "coir-helper", &helper->thread);
     }
     (void)cr_guard_take(&offload->word);
@@ -134,6 +141,8 @@ start_helper(struct cr_offload *offload, struct coir_runtime *runtime)
     if (error)
         offload->helpers--;
     cr_guard_release(&offload->word, 0);
+    if (error && helper)
+        cr_quiet_know(-1);
     if (error)
         cr_free(helper);
     join_gone(gone);
@@ -193,8 +202,9 @@ cr_offload(coir_function *function, void *arg)
     if (!offload)
         return -ENOMEM;
     cr_store_rlx(&self->shield, cr_load_rlx(&self->shield) + 1);
+    cr_quiet_in(); /* its job may wake others */
     (void)cr_guard_take(&offload->word);
-    cr_wait_begin(&job.wait, self);
+    cr_wait_begin_for(&job.wait, self, &helping);
     *offload->jobs_end = &job;
     offload->jobs_end = &job.next;
     helper = cr_waiters_claim(&offload->idle, 0);
@@ -208,6 +218,7 @@ cr_offload(coir_function *function, void *arg)
         job.refused = is_refused(offload, &job);
     else
         (void)cr_park(&job.wait, COIR_NEVER);
+    cr_quiet_out();
     cr_store_rlx(&self->shield, cr_load_rlx(&self->shield) - 1);
     return job.refused ? cr_fail(-EAGAIN, "no helper thread can be started: see ulimit -u") : job.result;
 }

@@ -10,6 +10,8 @@
 #include "backend/block.h"
 #include "sched/runtime.h"
 
+#include <stdio.h>
+
 /* Owner only, while the task is parked. The first reason stands. */
 static void
 interrupt(struct cr_wait *wait, int why)
@@ -72,11 +74,13 @@ operate_fiber(struct cr_pending *pending, const struct cr_lock *side, coir_time 
             return not_by_backend(worker, &pending->op, result);
         if (result != CR_PENDING)
             return result == -EAGAIN && pending->why ? pending->why : by_kernel(pending, result);
-        cr_wait_begin(&pending->wait, cr_here.task);
+        cr_wait_begin_for(&pending->wait, cr_here.task, &pending->edge);
         pending->wait.interrupt = interrupt;
         pending->wait.closed = side ? &side->word : NULL;
         pending->wait.closed_bit = CR_LOCK_CLOSED;
+        worker->in_flight++;
         (void)cr_park(&pending->wait, deadline);
+        worker->in_flight--;
         worker->returned--;
         result = pending->op.result;
         if (pending->why == -EPIPE) {
@@ -102,8 +106,9 @@ wait_as_thread(struct cr_pending *pending, const struct cr_lock *side, struct co
             return bell;
         self->bell = bell;
     }
+    cr_store_rlx(&self->heap_key, cr_now());
     cr_store_rlx(&self->futex, CR_LISTENING); /* before it can be claimed: who claims it finds this and rings */
-    cr_wait_begin(wait, self);
+    cr_wait_begin_for(wait, self, &pending->edge);
     wait->closed = side ? &side->word : NULL;
     wait->closed_bit = CR_LOCK_CLOSED;
     cr_fence_sc(); /* as in park_thread */
@@ -141,10 +146,25 @@ operate_thread(struct cr_pending *pending, const struct cr_lock *side, coir_time
     }
 }
 
+static void
+describe(const void *object, char *text, size_t size)
+{
+    static const char *const kinds[CR_OP_KINDS] = {
+        [CR_OP_RECEIVE] = "bytes from",     [CR_OP_SEND] = "room to write to",
+        [CR_OP_READ] = "bytes from",        [CR_OP_WRITE] = "room to write to",
+        [CR_OP_ACCEPT] = "a connection at", [CR_OP_CONNECT] = "the peer's answer on",
+    };
+    const struct cr_op *op = object;
+    snprintf(text, size, "%s descriptor %d", kinds[op->kind], op->fd);
+}
+
+static const struct cr_edge_kind kind = {.describe = describe};
+
 int
 cr_operate(struct cr_pending *pending, const struct cr_lock *side, coir_time deadline)
 {
     pending->kernel_failed = false;
+    pending->edge = (struct cr_edge){.kind = &kind, .object = &pending->op};
     if (side && cr_lock_is_closed(side))
         return -EPIPE;
     return cr_here.worker ? operate_fiber(pending, side, deadline) : operate_thread(pending, side, deadline);

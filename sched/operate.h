@@ -3,6 +3,7 @@
 #define CR_OPERATE_H
 
 #include "backend/operation.h"
+#include "sched/graph.h"
 #include "sched/lock.h"
 #include "sched/worker.h"
 
@@ -10,6 +11,7 @@
 struct cr_pending {
     struct cr_op op; /* filled in by the caller; the rest is cr_operate's */
     struct cr_wait wait;
+    struct cr_edge edge; /* what it is about */
     int why;
     bool kernel_failed; /* the result is the kernel's own, not about our waiting */
 };

@@ -4,6 +4,7 @@
  * wait. A plain thread parks on a futex; its waker leaves CR_NOTIFIED there, exactly once for each wait. */
 #include "sched/park.h"
 #include "backend/block.h"
+#include "sched/quiet.h"
 #include "sched/worker.h"
 
 void
@@ -41,10 +42,15 @@ static void
 await_notice(struct coir_task *task, coir_time deadline)
 {
     uint32_t awake = CR_AWAKE;
-    if (cr_load_acq(&task->futex) != CR_NOTIFIED && cr_cas_ar(&task->futex, &awake, CR_ASLEEP))
-        while (cr_load_acq(&task->futex) == CR_ASLEEP)
-            if (cr_world.futex_wait(&task->futex, CR_ASLEEP, deadline) == -ETIMEDOUT)
-                return;
+    if (cr_load_acq(&task->futex) == CR_NOTIFIED || !cr_cas_ar(&task->futex, &awake, CR_ASLEEP))
+        return;
+    if (deadline == COIR_NEVER)
+        cr_quiet_out();
+    while (cr_load_acq(&task->futex) == CR_ASLEEP)
+        if (cr_world.futex_wait(&task->futex, CR_ASLEEP, deadline) == -ETIMEDOUT)
+            break;
+    if (deadline == COIR_NEVER)
+        cr_quiet_in();
 }
 
 static void
@@ -52,6 +58,7 @@ park_thread(struct cr_wait *wait, coir_time deadline)
 {
     struct coir_task *task = wait->task;
     int why;
+    cr_store_rlx(&task->heap_key, cr_now());
     if (!CR_MUTANT(NO_THREAD_FENCE))
         cr_fence_sc(); /* our WAITING against the flags of cancel and abort: whoever is later sees the other */
     why = cr_wait_reason(wait);

@@ -32,10 +32,12 @@ struct cr_wait {
     const CR_ATOMIC(uintptr_t) *
         closed; /* a word that says so by the bit closed_bit: the wait ends with -EPIPE; or NULL */
     uintptr_t closed_bit;
-    const struct cr_edge
-        *edge;              /* what it waits for, if another task has that (graph.h); NULL. Read by who has pinned us */
-    CR_ATOMIC(bool) linked; /* set and cleared under the guard; clearing is the last that a waker does to a wait */
-    bool won;               /* the claim was made through it; of use where a task waits in several places (several.h) */
+    /* What it waits for (graph.h), where, and since when, roughly. Read by who has pinned us. */
+    const struct cr_edge *edge; /* NULL: nothing to speak of */
+    const void *where;          /* the address our caller returns to */
+    coir_time since;            /* by cr_here.now; a plain thread's is in its task */
+    CR_ATOMIC(bool) linked;     /* set and cleared under the guard; clearing is the last that a waker does to a wait */
+    bool won; /* the claim was made through it; of use where a task waits in several places (several.h) */
 } __attribute__((aligned(16)));
 
 /* What a call with a deadline answers before it does anything: 0 or -ECANCELED. A span stops the process. */
@@ -57,8 +59,8 @@ cr_may_wait(coir_time deadline)
 
 struct cr_edge;
 
-/* edge: of graph.h, or NULL; read by others from here on. */
-static inline void
+/* edge: of graph.h, or NULL; read by others from here on. Part of its caller, whose own caller's place is noted. */
+static inline __attribute__((always_inline)) void
 cr_wait_begin_for(struct cr_wait *wait, struct coir_task *task, const struct cr_edge *edge)
 {
     uint64_t epoch = (cr_load_rlx(&task->claim) >> CR_CLAIM_SHIFT) + !CR_MUTANT(NO_EPOCH);
@@ -67,12 +69,14 @@ cr_wait_begin_for(struct cr_wait *wait, struct coir_task *task, const struct cr_
     wait->interrupt = NULL;
     wait->closed = NULL;
     CR_SHARED_WRITE(wait->edge) = edge;
+    CR_SHARED_WRITE(wait->where) = __builtin_return_address(0);
+    CR_SHARED_WRITE(wait->since) = cr_here.now;
     cr_store_rlx(&wait->linked, false);
     CR_SHARED_WRITE(task->wait) = wait;
     cr_store_rel(&task->claim, epoch << CR_CLAIM_SHIFT | CR_WAITING); /* pairs with cr_wait_claim, and pin in graph.c */
 }
 
-static inline void
+static inline __attribute__((always_inline)) void
 cr_wait_begin(struct cr_wait *wait, struct coir_task *task)
 {
     cr_wait_begin_for(wait, task, NULL);
@@ -230,17 +234,18 @@ void cr_wait_withdraw(struct cr_wait *wait, CR_ATOMIC(uintptr_t) * word, uintptr
 
 /* Waits at the end of the list of an object whose guard the caller holds, and gives the guard back: state is what else is
  * to be in the word. While somebody is on the list the word has the bits mark, too (0: the object has no use for that).
- * What ended the wait, or why it may not wait at all. wait is the caller's because it may have more to it. */
+ * What ended the wait, or why it may not wait at all. wait is the caller's because it may have more to it. edge says what
+ * it is for; one that has owners goes through cr_wait_in_circle (graph.h) instead. */
 static inline __attribute__((always_inline)) int
-cr_wait_in(struct cr_wait *wait, struct coir_task *self, CR_ATOMIC(uintptr_t) * word, uintptr_t state, uintptr_t *first,
-           uintptr_t mark, coir_time deadline)
+cr_wait_in(struct cr_wait *wait, struct coir_task *self, const struct cr_edge *edge, CR_ATOMIC(uintptr_t) * word,
+           uintptr_t state, uintptr_t *first, uintptr_t mark, coir_time deadline)
 {
     int result = cr_may_wait(deadline);
     if (result) {
         cr_guard_release(word, state);
         return result;
     }
-    cr_wait_begin(wait, self);
+    cr_wait_begin_for(wait, self, edge);
     cr_waiters_append(first, wait);
     cr_guard_release(word, state | mark);
     result = cr_park(wait, deadline);

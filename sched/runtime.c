@@ -16,7 +16,10 @@
 #include "base/choose.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "sched/graph.h"
+#include "sched/quiet.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,6 +152,51 @@ resolve(struct coir_runtime_options *options)
     return 0;
 }
 
+/* ---- All there are, for those who look at all tasks ---- */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct coir_runtime *all; /* under lock */
+
+void
+cr_runtimes_hold(void)
+{
+    cr_tell_held(&lock);
+    pthread_mutex_lock(&lock);
+}
+
+void
+cr_runtimes_let(void)
+{
+    pthread_mutex_unlock(&lock);
+    cr_tell_let(&lock);
+}
+
+struct coir_runtime *
+cr_runtimes_first(void)
+{
+    return all;
+}
+
+static void
+remember(struct coir_runtime *runtime)
+{
+    cr_runtimes_hold();
+    runtime->next = all;
+    all = runtime;
+    cr_runtimes_let();
+}
+
+static void
+forget(struct coir_runtime *runtime)
+{
+    struct coir_runtime **link = &all;
+    cr_runtimes_hold();
+    while (*link != runtime)
+        link = &(*link)->next;
+    *link = runtime->next;
+    cr_runtimes_let();
+}
+
 /* ---- Making and unmaking ---- */
 
 static void
@@ -229,6 +277,7 @@ make(const struct coir_runtime_options *wanted, struct coir_runtime **made)
     error = cr_monitor_start(runtime);
     if (error)
         goto fail_workers;
+    remember(runtime);
     *made = runtime;
     return 0;
 
@@ -245,6 +294,7 @@ unmake(struct coir_runtime *runtime)
 {
     cr_monitor_stop(runtime);
     cr_offload_stop(runtime);
+    forget(runtime);
     for (unsigned i = 0; i < runtime->count; i++)
         cr_worker_fini(&runtime->workers[i]);
     cr_free(runtime);
@@ -264,6 +314,8 @@ run_worker(void *arg)
         chain = cr_waiters_claim_all(&runtime->left_waiters, 0);
     cr_guard_release(&runtime->left_word, left);
     cr_unpark_all(chain);
+    cr_quiet_out();
+    cr_quiet_know(-1);
 }
 
 static int
@@ -273,9 +325,14 @@ start_threads(struct coir_runtime *runtime, unsigned from)
         char name[CR_NAME + 16];
         int error;
         snprintf(name, sizeof name, "%.10s-%u", runtime->name, i);
+        cr_quiet_know(1);
+        cr_quiet_in();
         error = cr_world.thread_start(run_worker, &runtime->workers[i], name, &runtime->workers[i].thread);
-        if (error)
-            return cr_fail(error, "no thread for worker %u: %s; see ulimit -u", i, coir_error_text(error));
+        if (!error)
+            continue;
+        cr_quiet_know(-1);
+        cr_quiet_out();
+        return cr_fail(error, "no thread for worker %u: %s; see ulimit -u", i, coir_error_text(error));
     }
     return 0;
 }
@@ -328,7 +385,9 @@ coir_run(coir_function *function, void *arg, const struct coir_runtime_options *
         unmake(runtime);
         return error;
     }
+    cr_store_rlx(&self->flags, cr_load_rlx(&self->flags) | CR_TASK_SERVANT);
     cr_worker_run(&runtime->workers[0]);
+    cr_store_rlx(&self->flags, cr_load_rlx(&self->flags) & ~(uint32_t)CR_TASK_SERVANT);
     join_threads(runtime);
     result = runtime->result;
     unmake(runtime);
@@ -338,7 +397,9 @@ coir_run(coir_function *function, void *arg, const struct coir_runtime_options *
 int
 coir_runtime_start(const struct coir_runtime_options *options, struct coir_runtime **runtime)
 {
-    int error = make(options, runtime);
+    int error;
+    (void)cr_task_self(); /* this thread may wake its tasks */
+    error = make(options, runtime);
     if (error)
         return error;
     error = start_threads(*runtime, 0);
@@ -362,6 +423,9 @@ begin_call(struct coir_runtime *runtime)
     while (!cr_cas_ar(&runtime->calls, &calls, calls + CR_ONE_CALL)); /* pairs with cr_runtime_check */
     return true;
 }
+
+static const struct cr_edge_kind all_ended_kind = {.text = "the end of a runtime's tasks"};
+static const struct cr_edge all_ended = {.kind = &all_ended_kind};
 
 /* After this the runtime may be gone. */
 static void
@@ -403,7 +467,7 @@ coir_runtime_stop(struct coir_runtime *runtime, coir_time deadline)
     if (state != runtime->count * CR_ONE_LEFT) {
         error = cr_may_wait(deadline);
         if (!error) {
-            cr_wait_begin(&wait, self);
+            cr_wait_begin_for(&wait, self, &all_ended);
             cr_waiters_append(&runtime->left_waiters, &wait);
         }
         cr_guard_release(&runtime->left_word, state);

@@ -25,6 +25,7 @@ struct coir_runtime {
     uintptr_t left_waiters;         /* who waits in coir_runtime_stop */
     int result;                     /* of the first task */
 
+    struct coir_runtime *next; /* of all there are; under cr_runtimes_hold */
     struct cr_monitor *monitor;
     CR_ATOMIC(struct cr_offload *) offload;
     struct cr_worker workers[]; /* count of them */
@@ -43,6 +44,11 @@ void cr_runtime_advance(struct coir_runtime *runtime, uint32_t state);
 /* Called by an idle worker: goes on to the next state if nothing is left that holds it. Whether it is done; if not, *again
  * is when to look once more (COIR_NEVER: what holds it will lead to a look at its end). */
 bool cr_runtime_check(struct coir_runtime *runtime, coir_time *again);
+
+/* Meanwhile no runtime comes or goes. Not over anything that waits. */
+void cr_runtimes_hold(void);
+void cr_runtimes_let(void);
+struct coir_runtime *cr_runtimes_first(void);
 
 /* sched/spawn.c */
 enum cr_place { CR_NEAR, CR_SPREAD };

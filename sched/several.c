@@ -2,7 +2,11 @@
 #include "sched/several.h"
 #include "base/memory.h"
 
+#include "sched/graph.h"
 #include <stdint.h>
+
+static const struct cr_edge_kind several_kind = {.text = "the first of several things"};
+static const struct cr_edge first_of_several = {.kind = &several_kind};
 
 struct cr_branch *
 cr_branches_new(struct cr_branch few[CR_BRANCHES_FEW], size_t count)
@@ -62,7 +66,7 @@ cr_await_first(struct coir_task *self, struct cr_branch *branches, size_t count,
     struct cr_wait wait;
     size_t hung;
     int which;
-    cr_wait_begin(&wait, self);
+    cr_wait_begin_for(&wait, self, &first_of_several);
     hung = hang_all(branches, count, &wait);
     if (hung == count) {
         *result = cr_park(&wait, deadline);

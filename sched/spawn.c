@@ -7,7 +7,6 @@
 #include "base/memory.h"
 #include "sched/runtime.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum { COPY_MOST = 65536 }; /* bytes of an argument */
@@ -77,24 +76,33 @@ cr_newborns_anywhere(struct coir_runtime *runtime)
     return false;
 }
 
-void
-cr_nudge(struct coir_runtime *runtime)
+/* Tells one idle worker to search; false: there is none, or it may have gone into a fiber without having seen that. */
+static bool
+nudge_one(struct coir_runtime *runtime)
 {
-    uint32_t none = 0;
-    uint64_t idle;
+    uint64_t idle = cr_load_acq(&runtime->idle);
     struct cr_worker *worker;
-    if (!cr_cas_ar(&runtime->searching, &none, 1))
-        return;
-    idle = cr_load_acq(&runtime->idle);
-    if (!idle) {
-        cr_store_rel(&runtime->searching, 0);
-        return;
-    }
+    if (!idle)
+        return false;
     worker = &runtime->workers[__builtin_ctzll(idle)];
     if (CR_MUTANT(BARE_NUDGE))
         worker->backend->wake(worker->backend_self);
-    else if (!cr_swap_ar(&worker->nudged, 1))
+    else if (!cr_swap_sc(&worker->nudged, 1)) /* against the end of sleep_until_something */
         cr_worker_post(worker, &worker->nudge);
+    return cr_load_sc(&runtime->idle) >> worker->index & 1;
+}
+
+/* One at a time looks for an idle worker, or is one that searches; the others leave it to that one. So whoever finds none
+ * looks again after having said that nobody searches: somebody may have fallen asleep meanwhile and been left to it. */
+void
+cr_nudge(struct coir_runtime *runtime)
+{
+    do {
+        uint32_t none = 0;
+        if (!cr_cas_ar(&runtime->searching, &none, 1) || nudge_one(runtime))
+            return;
+        (void)cr_swap_sc(&runtime->searching, 0); /* against the fence in cr_go, as in sleep_until_something */
+    } while (cr_load_sc(&runtime->idle));
 }
 
 /* ---- Beginning a task ---- */
@@ -131,7 +139,7 @@ apply(struct coir_task *task, const struct coir_task_options *options)
         task->arg = task->copy;
     }
     if (options->name)
-        snprintf(task->name, sizeof task->name, "%s", options->name);
+        cr_task_name_set(task, options->name);
     if (options->daemon)
         cr_store_rlx(&task->flags, cr_load_rlx(&task->flags) | CR_TASK_DAEMON);
     return 0;
@@ -189,7 +197,7 @@ cr_go(struct coir_runtime *runtime, coir_function *function, void *arg, const st
         goto fail_count;
     CR_SHARED_WRITE(task->function) = function;
     task->arg = arg;
-    task->runtime = runtime;
+    cr_store_rlx(&task->runtime, runtime);
     cr_store_rlx(&task->life, handle ? 0 : CR_RELEASED);
     if (options && (error = apply(task, options)))
         goto fail_free;

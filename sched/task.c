@@ -7,6 +7,8 @@
 #include "backend/block.h"
 #include "base/memory.h"
 #include "base/world.h"
+#include "sched/order.h"
+#include "sched/quiet.h"
 
 #include <pthread.h>
 #include <stdarg.h>
@@ -212,9 +214,29 @@ cr_task_new(struct cr_task_cache *cache)
     task->locals = NULL;
     task->detail = NULL;
     task->copy = NULL;
-    task->name[0] = '\0';
+    task->held = NULL;
+    cr_store_rlx(&task->name_words[0], 0);
     cr_store_rel(&task->id, id);
     return task;
+}
+
+void
+cr_task_name_set(struct coir_task *task, const char *name)
+{
+    uint64_t words[CR_NAME / sizeof(uint64_t)] = {0};
+    snprintf((char *)words, sizeof words, "%s", name);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        cr_store_rlx(&task->name_words[i], words[i]);
+}
+
+void
+cr_task_name_get(const struct coir_task *task, char *name)
+{
+    uint64_t words[CR_NAME / sizeof(uint64_t)];
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        words[i] = cr_load_rlx(&task->name_words[i]);
+    memcpy(name, words, CR_NAME);
+    name[CR_NAME - 1] = '\0';
 }
 
 void
@@ -265,12 +287,22 @@ static void
 leave(void *value)
 {
     struct coir_task *task = value;
+    void *bottom;
+    size_t size;
+    bool is_servant;
     cr_here.task = task;
     cr_locals_end(task);
+    if (task->held && cr_world.thread_bounds(&bottom, &size) == 0)
+        cr_held_check(task, bottom);
     if (task->bell >= 0)
         cr_block.bell_close(task->bell);
     cr_here.task = NULL;
+    is_servant = cr_load_rlx(&task->flags) & CR_TASK_SERVANT;
     cr_task_free(NULL, task);
+    if (is_servant)
+        return;
+    cr_quiet_out();
+    cr_quiet_know(-1);
 }
 
 struct coir_task *
@@ -279,7 +311,15 @@ cr_task_attach(void)
     struct coir_task *task = cr_task_new(NULL);
     if (!task)
         cr_misuse("no memory for the calling thread's task");
-    cr_store_rlx(&task->flags, CR_TASK_THREAD);
+    if (cr_here.worker || cr_here.serving) {
+        cr_store_rlx(&task->flags, CR_TASK_THREAD | CR_TASK_SERVANT);
+    } else {
+        cr_store_rlx(&task->flags, CR_TASK_THREAD);
+        cr_quiet_know(1);
+        cr_quiet_in();
+    }
+    cr_store_rlx(&task->runtime, NULL);
+    cr_order_begin();
     task->bell = -1;
     cr_here.task = task;
     cr_world.thread_leaving(leave, task);

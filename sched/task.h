@@ -29,6 +29,7 @@
 
 struct cr_worker;
 struct cr_wait;
+struct cr_held;
 struct cr_locals;
 struct coir_runtime;
 
@@ -37,8 +38,17 @@ enum { CR_RUNNING, CR_WAITING, CR_CLAIMED }; /* states of the claim word */
  * keeps it from leaving that wait. */
 enum { CR_CLAIM_STATE = 3, CR_CLAIM_PIN = 4, CR_CLAIM_PINS = 0xfffc, CR_CLAIM_SHIFT = 16 };
 enum { CR_ENDED = 1, CR_RELEASED = 2, CR_NOTED = 4, CR_TELLING = 8, CR_LIFE_FLAGS = 15 };
-/* task->flags; IN_FLIGHT: it does not run, and its in_flight holds what it has thrown. */
-enum { CR_TASK_THREAD = 1, CR_TASK_DAEMON = 2, CR_TASK_OVER = 4, CR_TASK_PLACED = 8, CR_TASK_IN_FLIGHT = 16 };
+/* task->flags; IN_FLIGHT: it does not run, and its in_flight holds what it has thrown. LIMITED: a scope it is inside will
+ * cancel it at a deadline. SERVANT: a thread of coir's own, or one that is lent to a runtime as a worker. */
+enum {
+    CR_TASK_THREAD = 1,
+    CR_TASK_DAEMON = 2,
+    CR_TASK_OVER = 4,
+    CR_TASK_PLACED = 8,
+    CR_TASK_IN_FLIGHT = 16,
+    CR_TASK_LIMITED = 32,
+    CR_TASK_SERVANT = 64
+};
 enum { CR_NAME = 32 };
 enum { CR_SLOT_BITS = 24, CR_ID_BITS = 60 };
 
@@ -61,7 +71,9 @@ struct coir_task {
     /* Owner only. */
     struct cr_wait *wait; /* while it waits */
     coir_time deadline;   /* of the wait; COIR_NEVER while it runs */
-    coir_time heap_key;   /* of its entry in the worker's timer heap; COIR_NEVER: it has none */
+    CR_ATOMIC(coir_time)
+    heap_key; /* of its entry in the worker's timer heap; COIR_NEVER: it has none. A plain thread's:
+                                      since when it sleeps */
     union {
         struct { /* until it runs first */
             coir_function *function;
@@ -69,21 +81,28 @@ struct coir_task {
         };
         struct cr_exceptions in_flight; /* then; while it does not run */
     };
-    struct coir_runtime *runtime;
-    CR_ATOMIC(uint64_t) id; /* generation:36 | slot:24; 0: free. Read by others */
+    CR_ATOMIC(struct coir_runtime *) runtime; /* NULL: a plain thread */
+    CR_ATOMIC(uint64_t) id;                   /* generation:36 | slot:24; 0: free. Read by others */
     CR_ATOMIC(uintptr_t) life;
 
     /* Rarely touched. */
     struct cr_note look; /* the note of cr_task_poke */
-    struct cr_stack stack;
+    union {
+        struct cr_stack stack; /* fibers */
+        int32_t bell;          /* plain threads: backend/block.h's descriptor; -1 */
+    };
     void (*on_end)(struct coir_task *task); /* a scope's; NULL. Called by the owner's loop; must not wait */
     void *scope;
     struct cr_list scope_link;
     struct cr_locals *locals;
-    char *detail; /* the last failure as a sentence; owned */
-    void *copy;   /* of its argument; owned */
-    int32_t bell; /* plain threads: backend/block.h's descriptor; -1 */
-    char name[CR_NAME];
+    char *detail;         /* the last failure as a sentence; owned */
+    void *copy;           /* of its argument; owned */
+    struct cr_held *held; /* the locks it has, the last taken first (graph.h). Read by who has pinned it */
+    union {
+        char name[CR_NAME]; /* written before others know the task; */
+        CR_ATOMIC(uint64_t)
+        name_words[CR_NAME / sizeof(uint64_t)]; /* in these, as who lists all tasks reads them at any time */
+    };
 } __attribute__((aligned(64)));
 
 /* A plain thread's futex word. LISTENING: it sleeps in ppoll and is woken by its bell. */
@@ -94,6 +113,7 @@ struct cr_here {
     struct coir_task *task;
     struct cr_worker *worker;     /* NULL: not a worker's thread */
     struct coir_runtime *serving; /* a helper's or a monitor's; else NULL */
+    coir_time now;                /* a worker's: the time when it last looked, some milliseconds ago at most */
 };
 extern _Thread_local struct cr_here cr_here __attribute__((tls_model("initial-exec")));
 
@@ -111,6 +131,9 @@ void cr_task_cache_trim(struct cr_task_cache *cache, uint32_t keep);
 struct coir_task *cr_task_of_id(uint64_t id);
 /* Calls see(task) for every block there is, free ones too. */
 void cr_task_each(void (*see)(struct coir_task *task, void *arg), void *arg);
+
+void cr_task_name_set(struct coir_task *task, const char *name);
+void cr_task_name_get(const struct coir_task *task, char *name); /* CR_NAME bytes, from any thread */
 
 struct coir_task *cr_task_attach(void); /* makes one for a thread that coir did not make */
 

@@ -12,6 +12,7 @@
 #include "sched/worker.h"
 #include "backend/descriptor.h"
 #include "sched/operate.h"
+#include "sched/quiet.h"
 #include "sched/runtime.h"
 
 #include <string.h>
@@ -20,7 +21,8 @@ enum {
     TURNS = 64,         /* between two looks */
     NEWBORN_FIRST = 16, /* turns */
     SPIN = 10000,       /* ns: at most so long before sleeping, */
-    QUICK_SLEEPS = 2,   /* if so many sleeps were ended by a note within that time */
+    QUICK_SLEEPS = 2,   /* if so many sleeps were ended by a note within that time; */
+    MOST_QUICK = 1024,  /* twice as many after each spinning in vain, up to this */
     BLOCKS_KEPT = 64    /* free task blocks of an idle worker */
 };
 
@@ -105,8 +107,10 @@ drain(struct cr_worker *worker)
 static void
 expire(struct cr_worker *worker)
 {
-    if (worker->timers.count)
-        cr_timers_expire(&worker->timers, cr_now());
+    if (!worker->timers.count)
+        return;
+    cr_here.now = cr_now();
+    cr_timers_expire(&worker->timers, cr_here.now);
 }
 
 static void
@@ -135,6 +139,8 @@ look_around(struct cr_worker *worker)
 {
     bool overdue = cr_load_rlx(&worker->overdue);
     cr_store_rlx(&worker->overdue, 0);
+    if (overdue) /* each few milliseconds, while there is something to do */
+        cr_here.now = cr_now();
     drain(worker);
     expire(worker);
     /* What came back last time runs first, which is its turn anyway: fetched earlier, the next ones would only wait behind
@@ -167,18 +173,22 @@ give_memory_back(struct cr_worker *worker)
     cr_task_cache_trim(&worker->blocks, BLOCKS_KEPT);
 }
 
-/* A short wait for a note without sleeping, where that has been worth it lately. */
+/* A short wait for a note without sleeping, where that has been worth it lately. It never is while both share a processor,
+ * and that may last: so each time in vain makes the next one rarer. */
 static bool
 spin_for_note(struct cr_worker *worker)
 {
     coir_time end;
-    if (worker->quick_sleeps < QUICK_SLEEPS || worker->runtime->count < 2 || worker->runtime->processors < 2)
+    if (worker->quick_sleeps < worker->quick_wanted || worker->runtime->count < 2 || worker->runtime->processors < 2)
         return false;
     for (end = cr_now() + SPIN; cr_now() < end;)
         for (int i = 0; i < 16; i++, cr_relax())
-            if (cr_load_rlx(&worker->inbox.head))
+            if (cr_load_rlx(&worker->inbox.head)) {
+                worker->quick_wanted = QUICK_SLEEPS;
                 return true;
+            }
     worker->quick_sleeps = 0;
+    worker->quick_wanted = worker->quick_wanted < MOST_QUICK ? 2 * worker->quick_wanted : MOST_QUICK;
     return false;
 }
 
@@ -188,6 +198,7 @@ sleep_until_something(struct cr_worker *worker)
     struct coir_runtime *runtime = worker->runtime;
     uint64_t bit = UINT64_C(1) << worker->index;
     coir_time until, before, again;
+    bool only_others;
     if (spin_for_note(worker))
         return;
     (void)cr_or_sc(&runtime->idle, bit); /* against the fence in cr_go: newborn pushed, or idle bit seen */
@@ -204,14 +215,24 @@ sleep_until_something(struct cr_worker *worker)
             until = worker->stacks.trim_at;
         if (again < until)
             until = again;
-        before = worker->runtime->count > 1 ? cr_now() : 0;
+        before = cr_now();
+        only_others = !worker->in_flight && cr_timers_next(&worker->timers) == COIR_NEVER;
+        if (only_others) /* can wake it up: it is one of those that wait */
+            cr_quiet_out();
         reap(worker, until);
+        if (only_others)
+            cr_quiet_in();
+        cr_here.now = cr_now();
         cr_inbox_wake_up(&worker->inbox);
-        worker->quick_sleeps =
-            before && cr_now() - before < SPIN && cr_load_rlx(&worker->inbox.head) ? worker->quick_sleeps + 1 : 0;
+        worker->quick_sleeps = runtime->count > 1 && cr_here.now - before < SPIN && cr_load_rlx(&worker->inbox.head)
+                                   ? worker->quick_sleeps + 1
+                                   : 0;
         cr_monitor_wake(runtime);
     }
     (void)cr_and_sc(&runtime->idle, ~bit);
+    /* Against nudge_one: whoever left the search to us must not wait until we look at our notes. */
+    if (cr_load_sc(&worker->nudged))
+        worker->searching = true;
 }
 
 /* ---- The loop ---- */
@@ -247,6 +268,8 @@ pick(struct cr_worker *worker)
         worker->turns = NEWBORN_FIRST;
         if (++worker->ticks % (TURNS / NEWBORN_FIRST) == 0 || cr_load_rlx(&worker->overdue))
             look_around(worker);
+        else
+            drain(worker); /* reads one word, which is in our cache as long as nobody posts */
         if ((task = newborn(worker, cr_newborn_take)))
             return task;
     }
@@ -266,7 +289,10 @@ static void
 found_work(struct cr_worker *worker)
 {
     worker->searching = false;
-    cr_store_rel(&worker->runtime->searching, 0);
+    if (CR_MUTANT(FOUND_BY_STORE))
+        cr_store_rel(&worker->runtime->searching, 0);
+    else
+        (void)cr_swap_sc(&worker->runtime->searching, 0); /* before the rings are read, as in sleep_until_something */
     if (cr_newborns_anywhere(worker->runtime))
         cr_nudge(worker->runtime);
 }
@@ -406,7 +432,7 @@ cr_worker_run(struct cr_worker *worker)
     size_t size = 0;
     (void)cr_world.thread_bounds(&bottom, &size);
     cr_context_init_loop(&worker->loop, bottom, size);
-    cr_here = (struct cr_here){.worker = worker};
+    cr_here = (struct cr_here){.worker = worker, .now = cr_now()};
     if (cr_world.turn)
         run_by_steps(worker);
     else
@@ -423,6 +449,7 @@ cr_worker_init(struct cr_worker *worker, struct coir_runtime *runtime, unsigned 
     worker->runtime = runtime;
     worker->index = index;
     worker->ready_end = &worker->ready;
+    worker->quick_wanted = QUICK_SLEEPS;
     worker->nudge.kind = CR_NOTE_NUDGE;
     worker->stop.kind = CR_NOTE_STOP;
     worker->backend = backend;

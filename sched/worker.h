@@ -34,11 +34,13 @@ struct cr_worker {
     const struct cr_backend *backend;
     void *backend_self;
     uint64_t handed_back; /* operations, by the backend */
+    uint32_t in_flight;   /* operations that fibers wait for */
     uint32_t returned;    /* operations that have come back, whose fibers have not run since */
     struct coir_runtime *runtime;
     struct cr_thread *thread; /* NULL: the caller of coir_run */
     unsigned index, slot;
     uint32_t quick_sleeps;            /* how many sleeps in a row were ended by a note at once */
+    uint32_t quick_wanted;            /* how many it takes until it spins instead */
     struct cr_exceptions *exceptions; /* of its thread; NULL: there is no C++ here */
 
     /* Written by the owner, read by others. */

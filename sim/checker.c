@@ -12,6 +12,7 @@
 
 #include "base/check.h"
 #include "base/world.h"
+#include "sim/kept.h"
 #include "sim/race.h"
 
 #include <stdio.h>
@@ -473,6 +474,7 @@ take_over_rows(void)
     cr_world.futex_wait = row_futex_wait;
     cr_world.futex_wake = row_futex_wake;
     cr_world.turn = row_turn;
+    cr_sim_keep_stacks();
 }
 
 /* ---- For bodies ---- */

@@ -107,6 +107,7 @@ cr_sim_world_enter(void)
     cr_world.turn = cr_sim_point;
     cr_world.futex_wait = sim_futex_wait;
     cr_world.futex_wake = sim_futex_wake;
+    cr_world.threads = NULL; /* the world itself sees when everyone waits */
     cr_world.processors = sim_processors;
     cr_world.environment = sim_environment;
     cr_world.fault_handler = sim_fault_handler;

@@ -5,9 +5,12 @@
  * it unparks them, become -EPIPE. So a round gets through as a whole or not at all. */
 #include <coir/barrier.h>
 
-#include "sched/park.h"
+#include "sched/graph.h"
 
 enum { WAITERS = 2, BROKEN = 4 };
+
+static const struct cr_edge_kind others_kind = {.text = "the others at a barrier"};
+static const struct cr_edge others = {.kind = &others_kind};
 
 struct barrier_wait {
     struct cr_wait wait;
@@ -43,7 +46,7 @@ static void
 send_away(struct coir_barrier *barrier, uintptr_t state)
 {
     struct cr_note *chain = cr_waiters_claim_all(&barrier->words[1], -EPIPE);
-    barrier->arrived = 0;
+    CR_SHARED_WRITE(barrier->arrived) = 0;
     cr_guard_release(word_of(barrier), state);
     cr_unpark_all(chain);
 }
@@ -71,10 +74,10 @@ open_barrier(struct coir_barrier *barrier)
     bool whole = true;
     struct cr_wait *wait;
     while ((wait = cr_waiters_first(&barrier->words[1]))) {
-        struct coir_task *task = wait->task;
+        struct coir_task *task = CR_SHARED_READ(wait->task);
         bool won = cr_wait_claim(wait, cr_container(wait, struct barrier_wait, wait)->index);
         cr_waiters_remove(&barrier->words[1], wait);
-        whole &= won;
+        whole &= won || CR_MUTANT(HALF_A_ROUND);
         if (!won)
             continue;
         task->ready.next = NULL;
@@ -82,8 +85,8 @@ open_barrier(struct coir_barrier *barrier)
         end = &task->ready.next;
     }
     for (struct cr_note *note = whole ? NULL : chain; note; note = note->next)
-        cr_container(note, struct coir_task, ready)->result = -EPIPE;
-    barrier->arrived = 0;
+        CR_SHARED_WRITE(cr_container(note, struct coir_task, ready)->result) = -EPIPE;
+    CR_SHARED_WRITE(barrier->arrived) = 0;
     cr_guard_release(word_of(barrier), whole ? 0 : BROKEN);
     cr_unpark_all(chain);
     return whole ? last : -EPIPE;
@@ -120,15 +123,15 @@ coir_barrier_wait(struct coir_barrier *barrier, coir_time deadline)
         cr_guard_release(word_of(barrier), state);
         return -EPIPE;
     }
-    if (barrier->arrived + 1 == barrier->parties)
+    if (CR_SHARED_READ(barrier->arrived) + 1 == barrier->parties)
         return open_barrier(barrier);
     result = cr_may_wait(deadline);
     if (result) {
         cr_guard_release(word_of(barrier), state);
         return result;
     }
-    waiting.index = (int)barrier->arrived++;
-    cr_wait_begin(&waiting.wait, self);
+    waiting.index = (int)CR_SHARED_WRITE(barrier->arrived)++;
+    cr_wait_begin_for(&waiting.wait, self, &others);
     cr_waiters_append(&barrier->words[1], &waiting.wait);
     cr_guard_release(word_of(barrier), WAITERS);
     result = cr_park(&waiting.wait, deadline);

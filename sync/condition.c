@@ -4,9 +4,13 @@
  * there: that is why a signaller may look at WAITERS without the guard. */
 #include <coir/condition.h>
 
+#include "sched/graph.h"
 #include "sched/lock.h"
 
 enum { WAITERS = 2 };
+
+static const struct cr_edge_kind signal_kind = {.text = "a signal of a condition"};
+static const struct cr_edge signaled = {.kind = &signal_kind};
 
 static CR_ATOMIC(uintptr_t) * word_of(struct coir_condition *condition)
 {
@@ -27,16 +31,19 @@ coir_condition_fini(struct coir_condition *condition)
 }
 
 /* Not cr_wait_in: between the list and the sleep the mutex is given up. */
-static int
+static inline __attribute__((always_inline)) int
 wait_without(struct coir_condition *condition, struct cr_lock *lock, struct coir_task *self, coir_time deadline)
 {
     struct cr_wait wait;
     int result;
+    if (CR_MUTANT(MUTEX_BEFORE_LIST))
+        cr_lock_give(lock, self);
     (void)cr_guard_take(word_of(condition));
-    cr_wait_begin(&wait, self);
+    cr_wait_begin_for(&wait, self, &signaled);
     cr_waiters_append(&condition->words[1], &wait);
     cr_guard_release(word_of(condition), WAITERS);
-    cr_lock_give(lock, self);
+    if (!CR_MUTANT(MUTEX_BEFORE_LIST))
+        cr_lock_give(lock, self);
     result = cr_park(&wait, deadline);
     if (cr_wait_is_linked(&wait))
         cr_wait_withdraw(&wait, word_of(condition), &condition->words[1], WAITERS);
@@ -49,6 +56,8 @@ coir_condition_wait(struct coir_condition *condition, struct coir_mutex *mutex, 
     struct coir_task *self = cr_task_self();
     struct cr_lock *lock = (struct cr_lock *)(void *)mutex->words;
     int result = cr_enter(self, deadline);
+    struct cr_held *held = (struct cr_held *)(void *)mutex->held;
+    struct cr_edge edge = {.object = mutex, .where = __builtin_return_address(0), .must = true};
     uint32_t depth;
     if (!cr_lock_is_mine(lock, self))
         cr_misuse("coir_condition_wait: task '%s' does not hold the mutex", self->name);
@@ -57,9 +66,14 @@ coir_condition_wait(struct coir_condition *condition, struct coir_mutex *mutex, 
     if (result)
         return result;
     depth = mutex->depth;
+    edge.kind = held->kind;
     mutex->depth = 0;
+    cr_held_drop(self, held);
     result = wait_without(condition, lock, self, deadline);
-    cr_always(cr_lock_take(lock, self, COIR_NEVER, CR_LOCK_DEAF) == 0);
+    if (!cr_lock_try(lock, self))
+        cr_always(cr_lock_wait(lock, self, COIR_NEVER, CR_LOCK_DEAF, &edge) == 0);
+    cr_store_rlx(&mutex->taken, edge.where);
+    cr_held_push(self, held, edge.kind);
     mutex->depth = depth;
     return result;
 }

@@ -1,9 +1,13 @@
 /* sync/event.c: words[0] is the guard, SET, and WAITERS; words[1] the list of waits. */
 #include <coir/event.h>
 
+#include "sched/graph.h"
 #include "sync/branch.h"
 
 enum { SET = 2, WAITERS = 4 };
+
+static const struct cr_edge_kind event_set_kind = {.text = "an event"};
+static const struct cr_edge event_set = {.kind = &event_set_kind};
 
 static CR_ATOMIC(uintptr_t) * word_of(struct coir_event *event)
 {
@@ -71,7 +75,7 @@ coir_event_wait(struct coir_event *event, coir_time deadline)
         cr_guard_release(word_of(event), state);
         return 0;
     }
-    return cr_wait_in(&wait, self, word_of(event), state, &event->words[1], WAITERS, deadline);
+    return cr_wait_in(&wait, self, &event_set, word_of(event), state, &event->words[1], WAITERS, deadline);
 }
 
 /* ---- As one of several places to wait in ---- */

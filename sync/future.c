@@ -8,7 +8,6 @@
 #include "sync/branch.h"
 #include <coir/log.h>
 
-#include <stdio.h>
 #include <string.h>
 
 struct cr_callback {
@@ -200,42 +199,35 @@ coir_future_is_done(const struct coir_future *future)
     return done(future);
 }
 
-static uint64_t
-owed_by(const void *object)
+static uint32_t
+owed_by(const void *object, uint64_t *ids, uint32_t most)
 {
     const struct coir_future *future = object;
-    return done(future) ? 0 : cr_load_acq(&future->owner);
+    (void)most;
+    ids[0] = done(future) ? 0 : cr_load_acq(&future->owner);
+    return ids[0] != 0;
 }
 
-static void
-describe(const void *object, char *text, size_t size)
-{
-    snprintf(text, size, "a future that task %llu is to set", (unsigned long long)owed_by(object));
-}
+static const struct cr_edge_kind kind_future = {.owners = owed_by, .text = "a future that another task is to set"};
+static const struct cr_edge_kind anybodys_kind = {.text = "a future"};
+static const struct cr_edge anybodys = {.kind = &anybodys_kind};
 
-static const struct cr_edge_kind kind_future = {owed_by, describe};
-
-/* The guard is free again. */
+/* Under the guard, which it gives back. */
 static int
 wait_here(struct coir_future *future, struct coir_task *self, uintptr_t state, coir_time deadline, const void *where)
 {
-    uint64_t owner = cr_load_acq(&future->owner);
-    struct cr_edge edge = {&kind_future, future, where, deadline != COIR_NEVER};
+    struct cr_edge edge = {
+        .kind = &kind_future, .object = future, .where = where, .timed = deadline != COIR_NEVER, .cancelable = true};
     struct cr_wait wait;
     int result;
-    cr_wait_begin_for(&wait, self, owner ? &edge : NULL);
-    cr_waiters_append(&future->waiters, &wait);
-    cr_guard_release(&future->word, state);
-    if (owner && cr_graph_closes(&wait))
-        result =
-            cr_fail(-EDEADLK,
-                    "coir_future_wait: task '%s' would wait for itself: a circle of waiting tasks leads back to it; "
-                    "the log names them",
-                    self->name);
-    else
-        result = cr_park(&wait, deadline);
-    if (cr_wait_is_linked(&wait))
-        cr_wait_withdraw(&wait, &future->word, &future->waiters, 0);
+    if (!cr_load_acq(&future->owner))
+        return cr_wait_in(&wait, self, &anybodys, &future->word, state, &future->waiters, 0, deadline);
+    result = cr_wait_in_circle(&wait, self, &edge, &future->word, state, &future->waiters, 0, deadline);
+    if (result == -EDEADLK)
+        return cr_fail(result,
+                       "coir_future_wait: task '%s' would wait for itself: a circle of waiting tasks leads back to it; "
+                       "the log names them",
+                       self->name);
     return result;
 }
 
@@ -248,12 +240,11 @@ await(struct coir_future *future, coir_time deadline, const void *where)
     if (result || done(future))
         return result;
     state = hold(future);
-    result = cr_may_wait(deadline);
-    if (result || state & CR_FUTURE_DONE) {
+    if (state & CR_FUTURE_DONE) {
         cr_guard_release(&future->word, state);
-        return state & CR_FUTURE_DONE ? 0 : result;
+        return 0;
     }
-    if (cr_load_acq(&future->owner) == cr_load_rlx(&self->id)) {
+    if (deadline != COIR_NOW && cr_load_acq(&future->owner) == cr_load_rlx(&self->id)) {
         cr_guard_release(&future->word, state);
         return cr_fail(-EDEADLK, "coir_future_wait: task '%s' is to set the future it waits for", self->name);
     }

@@ -2,7 +2,7 @@
  * it is done the result. The turn goes from hand to hand: the next that tries is claimed before its id is published. */
 #include <coir/once.h>
 
-#include "sched/park.h"
+#include "sched/graph.h"
 
 enum { WAITERS = 2, DONE = 4, SHIFT = 3 };
 
@@ -27,6 +27,18 @@ coir_once_fini(struct coir_once *once)
         cr_misuse("coir_once_fini: the function is being run");
 }
 
+static uint32_t
+runner_of(const void *object, uint64_t *ids, uint32_t most)
+{
+    const struct coir_once *once = object;
+    uintptr_t state = cr_load_acq(&once->words[0]);
+    (void)most;
+    ids[0] = state & DONE ? 0 : state >> SHIFT;
+    return ids[0] != 0;
+}
+
+static const struct cr_edge_kind kind = {.owners = runner_of, .text = "a once-function that another task is inside"};
+
 /* The caller's turn: runs it, and tells the others. */
 static int
 take_turn(struct coir_once *once, coir_function *function, void *arg)
@@ -38,7 +50,9 @@ take_turn(struct coir_once *once, coir_function *function, void *arg)
     (void)cr_guard_take(word_of(once));
     if (result >= 0) {
         chain = cr_waiters_claim_all(&once->words[1], result);
-        once->words[1] = (uintptr_t)result;
+        if (CR_MUTANT(DONE_BEFORE_RESULT))
+            cr_guard_release(word_of(once), DONE);
+        CR_SHARED_WRITE(once->words[1]) = (uintptr_t)result;
         cr_guard_release(word_of(once), DONE); /* pairs with the first load in coir_once_run */
         cr_unpark_all(chain);
         return result;
@@ -57,21 +71,28 @@ coir_once_run(struct coir_once *once, coir_function *function, void *arg)
 {
     struct coir_task *self = cr_task_self();
     uintptr_t mine = cr_load_rlx(&self->id) << SHIFT, state;
+    struct cr_edge edge = {.kind = &kind, .object = once, .where = __builtin_return_address(0)};
     struct cr_wait wait;
     int result;
     if (cr_likely(cr_load_acq(word_of(once)) == DONE))
-        return (int)once->words[1];
+        return (int)CR_SHARED_READ(once->words[1]);
     state = cr_guard_take(word_of(once));
     if (state == DONE || !state) {
         cr_guard_release(word_of(once), state ? DONE : mine);
-        return state ? (int)once->words[1] : take_turn(once, function, arg);
+        return state ? (int)CR_SHARED_READ(once->words[1]) : take_turn(once, function, arg);
     }
     if (state >> SHIFT == mine >> SHIFT) {
         cr_guard_release(word_of(once), state);
         return cr_fail(-EDEADLK, "coir_once_run: task '%s' is inside the function already", self->name);
     }
     cr_store_rlx(&self->shield, cr_load_rlx(&self->shield) + 1);
-    result = cr_wait_in(&wait, self, word_of(once), state, &once->words[1], WAITERS, COIR_NEVER);
+    result = cr_wait_in_circle(&wait, self, &edge, word_of(once), state, &once->words[1], WAITERS, COIR_NEVER);
     cr_store_rlx(&self->shield, cr_load_rlx(&self->shield) - 1);
+    if (result == -EDEADLK)
+        return cr_fail(
+            -EDEADLK,
+            "coir_once_run: task '%s' would wait for itself: a circle of waiting tasks leads back to it; the "
+            "log names them",
+            self->name);
     return result == TRY ? take_turn(once, function, arg) : result;
 }

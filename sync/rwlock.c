@@ -2,6 +2,8 @@
  *
  *     words[0] = value << 3 | WRITER | WAITERS | GUARD      value: the writer's id, or how many read
  *     words[1] = the list of waits, readers and writers in one line
+ *     words[2] = id of one of those that read, or 0
+ *     words[3] = where the writer took it
  *
  * Free is 0. While nobody waits, reading is one compare-and-swap, and so is giving up; everything else happens under the
  * guard bit. The lock goes from hand to hand: whoever makes it free lets in the first of the line, a writer alone or all
@@ -11,21 +13,37 @@
  * A writer has a name in the word. Readers have none, so each thread keeps a record of what its tasks read: a row of eight
  * places, which a task shares with those that have the same last six bits of the id. It is asked only by a task about itself,
  * and only before it waits. Fibers never move, so nobody else touches the rows. Full rows forget: what is not recorded is not found, but
- * nothing is ever found that is not so. */
+ * nothing is ever found that is not so.
+ *
+ * What others see of a wait for the lock (graph.h): the writer; and of a writer's wait one reader. Who comes to read while
+ * words[2] is 0 writes its id there, and takes it back before it goes; in between another may write there, too, and then the
+ * first is forgotten. So an id in there is always one that reads. A reader that stands behind a writer shows nothing. */
 #include <coir/rwlock.h>
 
-#include "sched/park.h"
+#include "base/place.h"
+#include "sched/graph.h"
+#include "sched/order.h"
+
+#include <stddef.h>
+#include <stdio.h>
 
 enum { WAITERS = 2, WRITER = 4, FLAGS = 7, SHIFT = 3, ONE_READER = 1 << SHIFT };
 
 struct rw_wait {
     struct cr_wait wait;
-    bool writes, timed;
+    bool writes;
+    struct cr_edge edge;
 };
 
 static CR_ATOMIC(uintptr_t) * word_of(struct coir_rwlock *lock)
 {
     return &lock->words[0];
+}
+
+static struct cr_held *
+held_of(struct coir_rwlock *lock)
+{
+    return (struct cr_held *)(void *)lock->held;
 }
 
 static uintptr_t
@@ -81,6 +99,65 @@ reads(const struct coir_task *self, const struct coir_rwlock *lock)
     return find_reading(id, id, lock) != NULL;
 }
 
+/* For who asks whom a writer waits for. */
+static void
+show_reader(const struct coir_task *self, struct coir_rwlock *lock)
+{
+    if (!cr_load_rlx(&lock->words[2]))
+        cr_store_rlx(&lock->words[2], (uintptr_t)cr_load_rlx(&self->id));
+}
+
+static void
+hide_reader(const struct coir_task *self, struct coir_rwlock *lock)
+{
+    if (cr_load_rlx(&lock->words[2]) == cr_load_rlx(&self->id))
+        cr_store_rlx(&lock->words[2], 0);
+}
+
+/* ---- What others see ---- */
+
+static uint32_t
+writer_of(const void *object, uint64_t *ids, uint32_t most)
+{
+    const struct coir_rwlock *lock = object;
+    uintptr_t state = cr_load_acq(&lock->words[0]);
+    (void)most;
+    ids[0] = state >> SHIFT;
+    return (state & WRITER) != 0;
+}
+
+static uint32_t
+holder_of(const void *object, uint64_t *ids, uint32_t most)
+{
+    const struct coir_rwlock *lock = object;
+    if (writer_of(object, ids, most))
+        return 1;
+    ids[0] = cr_load_acq(&lock->words[2]);
+    return ids[0] != 0;
+}
+
+static const char *
+made_at(const struct coir_rwlock *lock)
+{
+    return lock->place ? lock->place : "run time";
+}
+
+static void
+describe(const void *object, char *text, size_t size)
+{
+    const struct coir_rwlock *lock = object;
+    char place[128];
+    if (cr_load_acq(&lock->words[0]) & WRITER)
+        snprintf(text, size, "the rwlock made at %s, taken for writing at %s", made_at(lock),
+                 cr_place_text((const void *)cr_load_rlx(&lock->words[3]), place, sizeof place));
+    else
+        snprintf(text, size, "the rwlock made at %s, which is read", made_at(lock));
+}
+
+static const struct cr_edge_kind to_read = {.owners = writer_of, .describe = describe};
+static const struct cr_edge_kind to_write = {
+    .owners = holder_of, .describe = describe, .held_at = offsetof(struct coir_rwlock, held)};
+
 /* ---- The line ---- */
 
 /* Under the guard: lets in who may come in now. The state that is to be published; the tasks are added to the chain. */
@@ -90,7 +167,7 @@ let_in(struct coir_rwlock *lock, uintptr_t state, struct cr_note **chain)
     uintptr_t *first = &lock->words[1];
     struct cr_wait *wait;
     while ((wait = cr_waiters_first(first)) && !(state & WRITER)) {
-        struct coir_task *task = wait->task;
+        struct coir_task *task = CR_SHARED_READ(wait->task);
         bool writes = cr_container(wait, struct rw_wait, wait)->writes, won;
         if (writes && state >> SHIFT)
             break;
@@ -124,7 +201,7 @@ untimed_writer_waits(const struct coir_rwlock *lock)
         return false;
     do {
         const struct rw_wait *waiting = cr_container(link, const struct rw_wait, wait.link);
-        if (waiting->writes && !waiting->timed)
+        if (waiting->writes && !waiting->edge.timed)
             return true;
         link = link->next;
     } while (link != first);
@@ -142,22 +219,33 @@ is_in_own_way(const struct coir_rwlock *lock, uintptr_t state, const struct coir
 
 /* Waits, the guard being held; without it on return. */
 static int
-wait_in_line(struct coir_rwlock *lock, uintptr_t state, struct coir_task *self, bool writes, coir_time deadline)
+wait_in_line(struct coir_rwlock *lock, uintptr_t state, struct coir_task *self, bool writes, coir_time deadline,
+             const void *where)
 {
-    struct rw_wait waiting = {.writes = writes, .timed = deadline != COIR_NEVER};
+    struct rw_wait waiting = {
+        .writes = writes,
+        .edge = {
+            .kind = writes ? &to_write : &to_read, .object = lock, .where = where, .timed = deadline != COIR_NEVER}};
     int result;
     if (is_in_own_way(lock, state, self, writes)) {
         cr_guard_release(word_of(lock), state);
         return cr_fail(-EDEADLK, "%s: task '%s' %s this lock already (made at %s)",
                        writes ? "coir_rwlock_write" : "coir_rwlock_read", self->name,
-                       state & WRITER ? "writes" : "reads", lock->place ? lock->place : "run time");
+                       state & WRITER ? "writes" : "reads", made_at(lock));
     }
     /* Before the wait begins: from then on a plain thread's can be claimed by a canceler. */
     cr_store_rlx(&self->shield, cr_load_rlx(&self->shield) + 1);
-    result = cr_wait_in(&waiting.wait, self, word_of(lock), state, &lock->words[1], WAITERS, deadline);
+    result =
+        cr_wait_in_circle(&waiting.wait, self, &waiting.edge, word_of(lock), state, &lock->words[1], WAITERS, deadline);
     cr_store_rlx(&self->shield, cr_load_rlx(&self->shield) - 1);
-    if (result == -ETIMEDOUT && writes) /* the readers behind it may have waited for nobody else */
+    if ((result == -ETIMEDOUT || result == -EDEADLK) && writes &&
+        !CR_MUTANT(WRITER_LEAVES_QUIETLY)) /* the readers behind it may have waited for nobody else */
         let_in_and_release(lock, cr_guard_take(word_of(lock)));
+    if (result == -EDEADLK)
+        return cr_fail(
+            -EDEADLK,
+            "%s: task '%s' would wait for itself: a circle of waiting tasks leads back to it; the log names them",
+            writes ? "coir_rwlock_write" : "coir_rwlock_read", self->name);
     return result;
 }
 
@@ -166,7 +254,8 @@ wait_in_line(struct coir_rwlock *lock, uintptr_t state, struct coir_task *self, 
 void
 coir_rwlock_init(struct coir_rwlock *lock)
 {
-    *lock = (struct coir_rwlock){{0, 0, 0, 0}, NULL};
+    *lock = (struct coir_rwlock){{0, 0, 0, 0}, NULL, {0, 0}};
+    cr_order_forget(held_of(lock));
 }
 
 void
@@ -174,14 +263,15 @@ coir_rwlock_fini(struct coir_rwlock *lock)
 {
     if (cr_load_acq(word_of(lock)))
         cr_misuse("coir_rwlock_fini: the lock is held or waited for");
+    cr_order_forget(held_of(lock));
 }
 
 static int
-read_slowly(struct coir_rwlock *lock, struct coir_task *self, coir_time deadline)
+read_slowly(struct coir_rwlock *lock, struct coir_task *self, coir_time deadline, const void *where)
 {
     uintptr_t state = cr_guard_take(word_of(lock));
     if (state & (WRITER | WAITERS))
-        return wait_in_line(lock, state, self, false, deadline);
+        return wait_in_line(lock, state, self, false, deadline, where);
     cr_guard_release(word_of(lock), state + ONE_READER);
     return 0;
 }
@@ -196,26 +286,41 @@ coir_rwlock_read(struct coir_rwlock *lock, coir_time deadline)
     while (!(old & FLAGS))
         if (cr_cas_acq(word_of(lock), &old, old + ONE_READER)) /* pairs with a writer's unlock */
             goto got;
-    result = read_slowly(lock, self, deadline);
+    result = read_slowly(lock, self, deadline, __builtin_return_address(0));
 got:
-    if (cr_likely(!result))
+    if (cr_likely(!result)) {
         begin_reading(self, lock);
+        show_reader(self, lock);
+    }
     return result;
+}
+
+static int
+write_slowly(struct coir_rwlock *lock, struct coir_task *self, coir_time deadline, const void *where)
+{
+    uintptr_t state = cr_guard_take(word_of(lock));
+    if (state)
+        return wait_in_line(lock, state, self, true, deadline, where);
+    cr_guard_release(word_of(lock), written_by(self));
+    return 0;
 }
 
 int
 coir_rwlock_write(struct coir_rwlock *lock, coir_time deadline)
 {
     struct coir_task *self = cr_task_self();
-    uintptr_t none = 0, state;
+    const void *where = __builtin_return_address(0);
+    uintptr_t none = 0;
+    int result = 0;
     cr_check_deadline(deadline);
-    if (cr_likely(cr_cas_acq(word_of(lock), &none, written_by(self)))) /* pairs with everybody's unlock */
-        return 0;
-    state = cr_guard_take(word_of(lock));
-    if (state)
-        return wait_in_line(lock, state, self, true, deadline);
-    cr_guard_release(word_of(lock), written_by(self));
-    return 0;
+    if (cr_unlikely(!cr_cas_acq(word_of(lock), &none, written_by(self)))) /* pairs with everybody's unlock */
+        result = write_slowly(lock, self, deadline, where);
+    if (cr_likely(!result)) {
+        cr_store_rlx(&lock->words[3], (uintptr_t)where);
+        cr_held_push(self, held_of(lock), &to_write);
+        cr_order_taken(self, held_of(lock), deadline);
+    }
+    return result;
 }
 
 static void
@@ -233,10 +338,12 @@ coir_rwlock_unlock(struct coir_rwlock *lock)
     if (old & WRITER ? old >> SHIFT != mine >> SHIFT : !(old >> SHIFT))
         cr_misuse("coir_rwlock_unlock: task '%s' does not hold this lock", self->name);
     if (old & WRITER) {
+        cr_held_drop(self, held_of(lock));
         if (cr_cas_rel(word_of(lock), &mine, 0)) /* pairs with read and write; after this the lock is not touched */
             return;
     } else {
         end_reading(self, lock);
+        hide_reader(self, lock);
         while (!(old & FLAGS))
             if (cr_cas_rel(word_of(lock), &old, old - ONE_READER)) /* pairs with write */
                 return;

@@ -1,9 +1,12 @@
 /* sync/semaphore.c: words[0] is the guard and WAITERS, words[1] the list of waits; permits under the guard. */
 #include <coir/semaphore.h>
 
-#include "sched/park.h"
+#include "sched/graph.h"
 
 enum { WAITERS = 2 };
+
+static const struct cr_edge_kind permit_kind = {.text = "a permit of a semaphore"};
+static const struct cr_edge permit = {.kind = &permit_kind};
 
 static CR_ATOMIC(uintptr_t) * word_of(struct coir_semaphore *semaphore)
 {
@@ -43,7 +46,7 @@ coir_semaphore_acquire(struct coir_semaphore *semaphore, coir_time deadline)
         release(semaphore);
         return 0;
     }
-    return cr_wait_in(&wait, self, word_of(semaphore), 0, &semaphore->words[1], WAITERS, deadline);
+    return cr_wait_in(&wait, self, &permit, word_of(semaphore), 0, &semaphore->words[1], WAITERS, deadline);
 }
 
 int

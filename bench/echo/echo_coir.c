@@ -1,4 +1,4 @@
-/* echo_coir.c CONNECTIONS MESSAGES: one fiber for each connection, plain blocking reads and writes, one worker. */
+/* echo_coir.c CONNECTIONS MESSAGES [BACKEND]: one fiber for each connection, plain blocking reads and writes, one worker. */
 #include "bench/echo/count.h"
 
 #include <coir/listener.h>
@@ -39,5 +39,6 @@ int
 main(int argc, char **argv)
 {
     echo_expect(argc, argv);
-    return coir_run(serve, NULL, &(struct coir_runtime_options){.workers = 1, .backend = "epoll"}) != 0;
+    const char *backend = argc > 3 ? argv[3] : "epoll";
+    return coir_run(serve, NULL, &(struct coir_runtime_options){.workers = 1, .backend = backend}) != 0;
 }

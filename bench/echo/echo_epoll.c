@@ -3,6 +3,7 @@
  * write that could not be finished. */
 #include "bench/echo/listen.h"
 
+#include <errno.h>
 #include <sys/epoll.h>
 
 static void
@@ -12,9 +13,9 @@ answer(int fd)
     ssize_t got;
     do {
         got = recv(fd, bytes, sizeof bytes, 0);
-        if (got < 0)
+        if (got < 0 && errno == EAGAIN)
             return;
-        if (got == 0) {
+        if (got <= 0) {
             close(fd);
             return;
         }

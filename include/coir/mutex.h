@@ -1,4 +1,8 @@
-/* coir/mutex.h: one at a time. */
+/* coir/mutex.h: one at a time.
+ *
+ * COIR_LOCKDEP=1 in the environment: the log tells of locks (mutexes, and read-write locks for writing) that are taken in orders
+ * that can meet in a deadlock one day, once, with the places of all of them; not of a try or a deadline, not of orders that one
+ * task alone uses or that one more lock keeps apart. A lock's fini ends what is known of it. */
 #ifndef COIR_MUTEX_H
 #define COIR_MUTEX_H
 
@@ -14,10 +18,11 @@ struct coir_mutex {
     uint32_t depth, kind;
     const char *place; /* where it was made, and where it was taken, for reports */
     const void *taken;
+    uintptr_t held[2];
 };
 /* clang-format off */
-#define COIR_MUTEX_INIT {{0, 0}, 0, COIR_MUTEX_PLAIN, COIR_HERE, 0}
-#define COIR_MUTEX_INIT_RECURSIVE {{0, 0}, 0, COIR_MUTEX_RECURSIVE, COIR_HERE, 0}
+#define COIR_MUTEX_INIT {{0, 0}, 0, COIR_MUTEX_PLAIN, COIR_HERE, 0, {0, 0}}
+#define COIR_MUTEX_INIT_RECURSIVE {{0, 0}, 0, COIR_MUTEX_RECURSIVE, COIR_HERE, 0, {0, 0}}
 /* clang-format on */
 
 COIR_EXPORT void coir_mutex_init(struct coir_mutex *mutex, enum coir_mutex_kind kind);

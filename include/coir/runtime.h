@@ -10,11 +10,14 @@ COIR_BEGIN
 
 struct coir_runtime;
 
-/* What happens when a call would close a circle of tasks that wait for each other for ever. In each case the log names
- * all of them, what they wait for, and where that was taken. */
+/* What happens when a call would close a circle of tasks that wait for each other for ever; and when everyone waits, which
+ * is when no task runs, no timer is set, no operation is under way, no helper thread is at work, and every thread of the
+ * process that has called coir waits in it without a deadline. In each case the log names all of them, what they wait for,
+ * and where that was taken. Threads that have never called coir make it a suspicion, which is one line in the log and
+ * nothing else. (Signal handlers must not call coir.) */
 enum coir_on_deadlock {
-    COIR_DEADLOCK_ERROR,  /* the call answers -EDEADLK, the others go on waiting */
-    COIR_DEADLOCK_REPORT, /* the call waits, too: for a debugger */
+    COIR_DEADLOCK_ERROR, /* the call answers -EDEADLK, the others go on waiting; everyone waits: the process ends, code 3 */
+    COIR_DEADLOCK_REPORT, /* the call waits, too; all wait on: for a debugger */
     COIR_DEADLOCK_ABORT   /* the process stops */
 };
 

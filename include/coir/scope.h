@@ -34,10 +34,11 @@ COIR_EXPORT void coir_scope_cancel(struct coir_scope *scope);
 /* Owner only. Waits until all its tasks have ended; at the deadline cancels them and goes on waiting. 0; the first
  * failure of a task (it canceled all others, and the owner's own waits up to this call); -ETIMEDOUT; -ECANCELED: the
  * owner was canceled from outside, and so were they. A task that ends with -ECANCELED because it was canceled is no
- * failure. */
+ * failure. -EDEADLK: a task of it waits for what the owner has, for ever: nothing has happened, give that back and wait
+ * again. */
 COIR_EXPORT int coir_scope_wait(struct coir_scope *scope, coir_time deadline);
 
-/* Suspends. Ends it: cancels and waits, unless it has been waited for. */
+/* Suspends. Ends it: cancels and waits, unless it has been waited for. A deadlock stops the process here. */
 COIR_EXPORT void coir_scope_fini(struct coir_scope *scope);
 
 COIR_END

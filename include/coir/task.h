@@ -37,7 +37,8 @@ COIR_EXPORT int coir_go_spread(coir_function *function, void *arg, const struct 
                                struct coir_task **task);
 
 /* Waits for the task's end and frees the handle. *result (may be NULL): what its function returned. After a failure
- * the handle is still valid. -EDEADLK: a task that joins itself. */
+ * the handle is still valid. -EDEADLK: a task that joins itself, or that the joined one waits for, by way of others
+ * perhaps, without a deadline. */
 COIR_EXPORT int coir_join(struct coir_task *task, int *result, coir_time deadline);
 
 /* Gives the handle up unjoined; of NULL nothing. */

@@ -12,9 +12,9 @@
 #include <coir/buffer.h>
 #include <errno.h>
 #include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "protocol/websocket.h"
 
 enum { RENDERED_LIMIT = 16 * 1024 * 1024 }; /* far above a welcome to a room of 65,536 */
@@ -88,10 +88,19 @@ json_of_facts(const struct cr_message_facts *facts)
                      facts->name, words->text_key, facts->text, "members", members);
 }
 
+/* A frame being written; jansson goes on after a part that could not be. */
+struct writing {
+    struct coir_buffer *frame;
+    int error; /* the first */
+};
+
 static int
-append_json(const char *bytes, size_t size, void *frame)
+append_json(const char *bytes, size_t size, void *arg)
 {
-    return coir_buffer_append(frame, bytes, size);
+    struct writing *writing = arg;
+    if (!writing->error)
+        writing->error = coir_buffer_append(writing->frame, bytes, size);
+    return writing->error;
 }
 
 /* The frame's header tells the size of what follows, so room for the longest header is left, and the real one moved up
@@ -104,11 +113,12 @@ render_web(const struct cr_message_facts *facts, struct coir_buffer *frame, size
     if (!json)
         return -ENOMEM;
     int error = coir_buffer_append(frame, header, sizeof header);
-    if (!error && json_dump_callback(json, append_json, frame, JSON_COMPACT))
+    struct writing writing = {frame, error};
+    if (!error && json_dump_callback(json, append_json, &writing, JSON_COMPACT))
         error = -ENOMEM;
     json_decref(json);
-    if (error)
-        return error;
+    if (error || writing.error)
+        return error ? error : writing.error;
     size_t size = cr_websocket_encode_header(header, CR_WEBSOCKET_TEXT, true, frame->size - sizeof header, NULL);
     *start = sizeof header - size;
     memcpy(frame->bytes + *start, header, size);
@@ -121,7 +131,7 @@ assemble(enum cr_message_kind kind, const struct coir_buffer rendered[], const s
     size_t size = sizeof(struct cr_message);
     for (int form = 0; form < CR_MESSAGE_FORMS; form++)
         size += rendered[form].size - starts[form];
-    struct cr_message *message = malloc(size);
+    struct cr_message *message = cr_alloc(size);
     if (!message)
         return NULL;
     char *place = (char *)(message + 1);
@@ -179,5 +189,5 @@ cr_message_drop(struct cr_message *message, size_t count)
 {
     /* Pairs with itself: whoever frees has seen all that the others did with it. */
     if (count && cr_sub_ar(&message->holds, count) == count)
-        free(message);
+        cr_free(message);
 }

@@ -29,9 +29,9 @@
 #include <coir/mutex.h>
 #include <coir/task.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "protocol/utf8.h"
 
 enum {
@@ -82,7 +82,7 @@ refuse(int error, const char **reason)
 struct cr_room *
 cr_room_new(const struct cr_room_options *options)
 {
-    struct cr_room *room = calloc(1, sizeof *room);
+    struct cr_room *room = cr_alloc_zero(sizeof *room);
     if (!room)
         return NULL;
     coir_mutex_init(&room->order, COIR_MUTEX_PLAIN);
@@ -98,8 +98,8 @@ cr_room_free(struct cr_room *room)
     if (!room)
         return;
     coir_mutex_fini(&room->order);
-    free(room->members);
-    free(room);
+    cr_free(room->members);
+    cr_free(room);
 }
 
 size_t
@@ -149,7 +149,7 @@ make_place(struct cr_room *room)
     if (room->count < room->capacity)
         return 0;
     size_t capacity = room->capacity ? 2 * room->capacity : FIRST_CAPACITY;
-    struct cr_member **members = reallocarray(room->members, capacity, sizeof *members);
+    struct cr_member **members = cr_realloc(room->members, capacity * sizeof *members);
     if (!members)
         return -ENOMEM;
     room->members = members;
@@ -290,7 +290,7 @@ tell(struct cr_room *room, const struct cr_member *speaker, struct cr_message_fa
 static struct cr_message *
 compose_welcome(const struct cr_room *room, const struct cr_member *member, size_t place)
 {
-    const char **names = calloc(room->count + 1, sizeof *names);
+    const char **names = cr_alloc((room->count + 1) * sizeof *names);
     if (!names)
         return NULL;
     for (size_t i = 0; i < room->count; i++)
@@ -302,7 +302,7 @@ compose_welcome(const struct cr_room *room, const struct cr_member *member, size
                                      .members = names,
                                      .member_count = room->count + 1};
     struct cr_message *welcome = cr_message_new(&facts, 1u << member->form);
-    free(names);
+    cr_free(names);
     return welcome;
 }
 

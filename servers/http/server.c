@@ -24,9 +24,9 @@
 #include <coir/log.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "servers/http/connection.h"
 #include "servers/http/handshake.h"
 #include "servers/http/session.h"
@@ -311,7 +311,7 @@ int
 cr_http_serve_connection(struct coir_stream *stream, const struct cr_http_route *routes, size_t count,
                          const struct cr_http_options *options)
 {
-    struct cr_http_connection *connection = malloc(sizeof(*connection));
+    struct cr_http_connection *connection = cr_alloc(sizeof(*connection));
     if (!connection)
         return -ENOMEM;
     memset(connection, 0, offsetof(struct cr_http_connection, request));
@@ -324,6 +324,6 @@ cr_http_serve_connection(struct coir_stream *stream, const struct cr_http_route 
     cr_http_drain_join(connection);
     int error = serve(connection);
     cr_http_drain_leave(connection);
-    free(connection);
+    cr_free(connection);
     return error;
 }

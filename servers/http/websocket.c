@@ -231,6 +231,8 @@ void
 cr_websocket_finish(struct cr_websocket *websocket, int code, coir_time deadline)
 {
     struct cr_websocket_event event;
+    if (websocket->close_code == CR_WEBSOCKET_BROKEN) /* it did not end well, and a close would say so */
+        return;
     if (cr_websocket_close(websocket, code, NULL, deadline) != 0)
         return;
     cr_websocket_parser_set_limit(&websocket->parser, UINT64_MAX);

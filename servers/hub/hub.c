@@ -30,6 +30,7 @@
 enum {
     KEEPALIVE_SECONDS = 60, /* of silence before TCP asks whether the peer is still there */
     REFUSAL_SECONDS = 1,    /* for telling a connection that there is no room for it */
+    LOOK_MS = 100,          /* between looks at tasks that have not begun */
     ROUTES = CR_PAGE_FILES + 1,
 };
 
@@ -156,6 +157,7 @@ run_session(void *arg)
 {
     struct cr_session *session = arg;
     struct door *door = session->door;
+    cr_sessions_begun(&door->hub->sessions, session);
     int error = door->kind->serve(door->hub, session->stream);
     if (error)
         coir_log(COIR_LOG_DEBUG, "%s: a connection ended: %s", door->kind->name, coir_error_text(error));
@@ -168,7 +170,20 @@ turn_away(const struct door_kind *kind, struct coir_stream *stream, int error)
 {
     coir_log(COIR_LOG_WARN, "%s: turned a connection away: %s", kind->name, coir_error_text(error));
     (void)coir_stream_write(stream, kind->refusal, strlen(kind->refusal), coir_after(REFUSAL_SECONDS * COIR_SECOND));
-    coir_stream_close(stream);
+}
+
+/* Turns those away whose tasks could not begin. When to look again: at the deadline, or sooner. */
+static coir_time
+look_after_beginners(struct hub *hub, coir_time deadline)
+{
+    struct cr_session *session;
+    bool more;
+    while ((session = cr_sessions_stillborn(&hub->sessions, &more))) {
+        turn_away(((struct door *)session->door)->kind, session->stream, -ENOMEM);
+        cr_sessions_close(&hub->sessions, session);
+    }
+    coir_time next = coir_after(LOOK_MS * COIR_MS);
+    return more && next < deadline ? next : deadline;
 }
 
 static void
@@ -178,12 +193,14 @@ admit(struct door *door, struct coir_stream *stream)
     int error = cr_sessions_open(&door->hub->sessions, stream, &session);
     if (error) {
         turn_away(door->kind, stream, error);
+        coir_stream_close(stream);
         return;
     }
     session->door = door;
-    error = coir_go_spread(run_session, session, &(struct coir_task_options){.name = door->kind->name}, NULL);
+    error = cr_sessions_start(&door->hub->sessions, session, run_session,
+                              &(struct coir_task_options){.name = door->kind->name});
     if (error) {
-        coir_log(COIR_LOG_WARN, "%s: no task for a connection: %s", door->kind->name, coir_error_text(error));
+        turn_away(door->kind, stream, error);
         cr_sessions_close(&door->hub->sessions, session);
     }
 }
@@ -194,8 +211,11 @@ keep_door(void *arg)
     struct door *door = arg;
     struct coir_stream *stream;
     int error;
-    while ((error = coir_listener_accept(door->listener, &stream, COIR_NEVER)) == 0)
-        admit(door, stream);
+    do {
+        error = coir_listener_accept(door->listener, &stream, look_after_beginners(door->hub, COIR_NEVER));
+        if (!error)
+            admit(door, stream);
+    } while (!error || error == -ETIMEDOUT);
     return error == -EPIPE ? 0 : error;
 }
 
@@ -255,15 +275,24 @@ wait_for_stop(struct hub *hub)
 
 /* Works when this task is canceled, too: by a door that broke, or from outside. */
 static void
-wind_up(struct hub *hub)
+close_all(struct hub *hub)
 {
     COIR_SHIELD();
-    coir_time deadline = coir_after(hub->grace - hub->grace / 10); /* the rest is for ending what has not ended */
     coir_log(COIR_LOG_INFO, "stopping; %zu here", cr_room_size(hub->room));
     cr_room_close(hub->room, "the hub is stopping");
     shut_doors(hub);
     cr_http_drain_begin(&hub->drain);
-    while (cr_sessions_wait(&hub->sessions, deadline) == -ETIMEDOUT) {
+}
+
+/* When no door is kept any more: a keeper lets in whom he has accepted before his door was shut. */
+static void
+end_sessions(struct hub *hub)
+{
+    COIR_SHIELD();
+    coir_time deadline = coir_after(hub->grace - hub->grace / 10); /* the rest is for ending what has not ended */
+    while (cr_sessions_wait(&hub->sessions, look_after_beginners(hub, deadline)) == -ETIMEDOUT) {
+        if (coir_now() < deadline)
+            continue;
         size_t left = cr_sessions_abort(&hub->sessions);
         coir_log(COIR_LOG_WARN, "%zu connections did not end in time; ended them", left);
         deadline = COIR_NEVER;
@@ -288,9 +317,10 @@ run(struct hub *hub)
     int error = start_tasks(hub, &scope);
     if (!error)
         error = wait_for_stop(hub);
-    wind_up(hub);
+    close_all(hub);
     coir_scope_cancel(&scope); /* the administrator's reader; the doors' keepers have ended or end now */
     int broken = coir_scope_wait(&scope, COIR_NEVER);
+    end_sessions(hub);
     return broken ? broken : error;
 }
 

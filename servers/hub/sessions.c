@@ -2,7 +2,8 @@
  *
  * The happy path: the acceptor opens a session for each connection, a task serves it and closes it. At the end of
  * the hub all are waited for, and what is left is ended by aborting its stream, which fails every wait a session
- * has. That needs no handles of tasks, and cannot hit a task that has just ended.
+ * has. That needs no handles of tasks, and cannot hit a task that has just ended. Only until a task has begun its handle
+ * is kept: one that cannot have a stack ends without having run, and somebody else must close what was to be its own.
  *
  * A session is taken off the list, under the mutex, before its stream is closed; so whoever holds the mutex may
  * abort the streams on the list. The list is bounded by limit, the table by the list.
@@ -15,8 +16,9 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "base/memory.h"
 
 void
 cr_sessions_init(struct cr_sessions *sessions, size_t limit, size_t limit_per_host)
@@ -26,6 +28,7 @@ cr_sessions_init(struct cr_sessions *sessions, size_t limit, size_t limit_per_ho
     coir_event_init(&sessions->empty);
     coir_event_set(&sessions->empty);
     cr_list_init(&sessions->all);
+    cr_list_init(&sessions->starting);
 }
 
 void
@@ -74,7 +77,7 @@ count_in(struct cr_sessions *sessions, struct cr_session *session)
         return 0;
     struct cr_sessions_host **link = find_host(sessions, address);
     if (!*link) {
-        *link = calloc(1, sizeof **link);
+        *link = cr_alloc_zero(sizeof **link);
         if (!*link)
             return -ENOMEM;
         memcpy((*link)->address, address, 16);
@@ -94,7 +97,7 @@ count_out(struct cr_sessions *sessions, struct cr_session *session)
         return;
     struct cr_sessions_host **link = find_host(sessions, host->address);
     *link = host->next;
-    free(host);
+    cr_free(host);
 }
 
 static int
@@ -115,17 +118,59 @@ admit(struct cr_sessions *sessions, struct cr_session *session)
 int
 cr_sessions_open(struct cr_sessions *sessions, struct coir_stream *stream, struct cr_session **opened)
 {
-    struct cr_session *session = calloc(1, sizeof *session);
+    struct cr_session *session = cr_alloc_zero(sizeof *session);
     *opened = NULL;
     if (!session)
         return -ENOMEM;
     session->stream = stream;
+    cr_list_init(&session->starting);
     int error = admit(sessions, session);
     if (error)
-        free(session);
+        cr_free(session);
     else
         *opened = session;
     return error;
+}
+
+int
+cr_sessions_start(struct cr_sessions *sessions, struct cr_session *session, coir_function *function,
+                  const struct coir_task_options *options)
+{
+    COIR_HOLD(&sessions->mutex); /* the task begins behind this */
+    int error = coir_go_spread(function, session, options, &session->task);
+    if (!error)
+        cr_list_append(&sessions->starting, &session->starting);
+    return error;
+}
+
+static void
+let_go(struct cr_session *session)
+{
+    cr_list_remove(&session->starting);
+    cr_list_init(&session->starting);
+    coir_detach(session->task);
+}
+
+void
+cr_sessions_begun(struct cr_sessions *sessions, struct cr_session *session)
+{
+    COIR_HOLD(&sessions->mutex);
+    let_go(session);
+}
+
+struct cr_session *
+cr_sessions_stillborn(struct cr_sessions *sessions, bool *more)
+{
+    COIR_HOLD(&sessions->mutex);
+    *more = !cr_list_is_empty(&sessions->starting);
+    for (struct cr_list *link = sessions->starting.next; link != &sessions->starting; link = link->next) {
+        struct cr_session *session = cr_container(link, struct cr_session, starting);
+        if (!coir_task_is_alive(session->task)) {
+            let_go(session);
+            return session;
+        }
+    }
+    return NULL;
 }
 
 void
@@ -135,7 +180,7 @@ cr_sessions_close(struct cr_sessions *sessions, struct cr_session *session)
     cr_list_remove(&session->link);
     count_out(sessions, session);
     coir_stream_close(session->stream); /* off the list first: nobody can abort it any more */
-    free(session);
+    cr_free(session);
     if (--sessions->count == 0)
         coir_event_set(&sessions->empty);
 }

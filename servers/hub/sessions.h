@@ -6,6 +6,8 @@
 #include <coir/event.h>
 #include <coir/mutex.h>
 #include <coir/stream.h>
+#include <coir/task.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,7 +23,9 @@ struct cr_sessions_host {
 };
 
 struct cr_session {
-    struct cr_list link;           /* under the sessions' mutex; the rest does not change */
+    struct cr_list link;           /* under the sessions' mutex, */
+    struct cr_list starting;       /* among those whose task has not begun, */
+    struct coir_task *task;        /* and then its handle, too; the rest does not change */
     struct coir_stream *stream;    /* the session's own */
     struct cr_sessions_host *host; /* NULL: hosts are not counted, or it has no address (Unix sockets) */
     void *door;                    /* the hub's: where it came in */
@@ -31,7 +35,7 @@ struct cr_session {
 struct cr_sessions {
     struct coir_mutex mutex; /* guards what follows */
     struct coir_event empty; /* set while all is empty */
-    struct cr_list all;
+    struct cr_list all, starting;
     size_t count;
     size_t limit, limit_per_host; /* never change; limit_per_host 0: none */
     struct cr_sessions_host *hosts[CR_SESSIONS_BUCKETS];
@@ -43,6 +47,15 @@ void cr_sessions_fini(struct cr_sessions *sessions); /* there are none any more 
 /* Suspends. Takes a stream over as a session. -ENOSPC: there are limit sessions; -EUSERS: limit_per_host from this
  * one's host; -ENOMEM: the stream stays the caller's. */
 int cr_sessions_open(struct cr_sessions *sessions, struct coir_stream *stream, struct cr_session **session);
+
+/* Suspends. Starts the session's task, as coir_go_spread; it gets the session, and begins with cr_sessions_begun. */
+int cr_sessions_start(struct cr_sessions *sessions, struct cr_session *session, coir_function *function,
+                      const struct coir_task_options *options);
+void cr_sessions_begun(struct cr_sessions *sessions, struct cr_session *session);
+
+/* Suspends. A session whose task has ended without having begun, for lack of a stack: it is the caller's, to be told and
+ * closed. NULL: there is none; *more: some are still to begin. */
+struct cr_session *cr_sessions_stillborn(struct cr_sessions *sessions, bool *more);
 
 /* Suspends. Closes the session and its stream; its own task's last call. */
 void cr_sessions_close(struct cr_sessions *sessions, struct cr_session *session);

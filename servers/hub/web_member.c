@@ -13,8 +13,8 @@
 
 #include <coir/log.h>
 #include <errno.h>
-#include <stdlib.h>
 
+#include "base/memory.h"
 #include "servers/chat/visit.h"
 #include "servers/hub/request.h"
 
@@ -142,6 +142,7 @@ static const struct {
     {-ETIMEDOUT, CR_WEBSOCKET_POLICY, "no name in time"},
     {-EAGAIN, CR_WEBSOCKET_POLICY, "too many attempts"},
     {-ENOMEM, CR_WEBSOCKET_SERVER_ERROR, "the hub is out of memory"},
+    {-EPIPE, CR_WEBSOCKET_SERVER_ERROR, "what was said could not be sent"}, /* unless he has closed */
 };
 
 static void
@@ -170,7 +171,7 @@ serve(struct session *session)
 int
 cr_web_member_serve(struct cr_websocket *websocket, struct cr_room *room, coir_time name_time)
 {
-    struct session *session = malloc(sizeof *session);
+    struct session *session = cr_alloc(sizeof *session);
     int error = -ENOMEM;
     if (session) {
         session->websocket = websocket;
@@ -178,7 +179,7 @@ cr_web_member_serve(struct cr_websocket *websocket, struct cr_room *room, coir_t
         session->name_time = name_time;
         session->came_in = false;
         error = serve(session);
-        free(session);
+        cr_free(session);
     }
     say_why(websocket, error);
     return error == -EPIPE || error == -ESHUTDOWN ? 0 : error;

@@ -66,11 +66,19 @@ said_by(const char *line, const char *name)
     return strncmp(line, name, length) == 0 && line[length] == ':';
 }
 
+/* The same of a session's last line, which may have been cut short before the name's end. */
+static bool
+may_be_said_by(const struct cr_session_heard *session, size_t at, const char *name)
+{
+    const char *line = session->lines[at];
+    return said_by(line, name) || (at + 1 == session->count && strncmp(line, name, strlen(line)) == 0);
+}
+
 /* The next line not said by name, from *at on; NULL at end. */
 static const char *
 next_not_by(const struct cr_session_heard *session, size_t *at, size_t end, const char *name)
 {
-    while (*at < end && said_by(session->lines[*at], name))
+    while (*at < end && may_be_said_by(session, *at, name))
         ++*at;
     return *at < end ? session->lines[(*at)++] : NULL;
 }

@@ -22,6 +22,8 @@ static const struct history histories[] = {
     {"the other gone earlier", "* b came in|x: 1", WELCOME, "x: 1|x: 2|* a left|x: 3", NULL},
     {"before he came", "x: 0|* b came in|x: 1", WELCOME, "x: 1", NULL},
     {"a last line cut short", "* b came in|x: 1|x: 2345", WELCOME, "x: 1|x: 2", NULL},
+    {"the other's word cut short in his name", "* b came in|x: 1|b", WELCOME, "x: 1|y: 1", NULL},
+    {"a name alone, and more after it", "* b came in|b|x: 1", WELCOME, "x: 1", "heard \"b\" where b heard \"x: 1\""},
     {"left and heard of", "* b came in|x: 1|* b left|x: 2", WELCOME, "x: 1", NULL},
     {"lost", "* b came in|x: 1|x: 2|x: 3", WELCOME, "x: 1|x: 3", "heard \"x: 2\" where b heard \"x: 3\""},
     {"lost at the beginning", "* b came in|x: 1|x: 2", WELCOME, "x: 2", "heard \"x: 1\" where b"},

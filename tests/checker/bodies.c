@@ -9,17 +9,22 @@
 #include "sim/idle.h"
 
 uint32_t
-bodies_all(const struct body *all[BODIES_MOST])
+bodies_all(const struct body *all[BODIES_MOST], enum bodies_kind kind)
 {
     const struct {
         const struct body *bodies;
         uint32_t count;
-    } folders[] = {{lockfree_bodies, lockfree_count}, {park_bodies, park_count},     {sync_bodies, sync_count},
-                   {queue_bodies, queue_count},       {future_bodies, future_count}, {select_bodies, select_count},
-                   {pool_bodies, pool_count},         {task_bodies, task_count},     {worker_bodies, worker_count}};
+        enum bodies_kind kind;
+    } folders[] = {
+        {lockfree_bodies, lockfree_count, BODIES_OF_THREADS}, {park_bodies, park_count, BODIES_OF_THREADS},
+        {sync_bodies, sync_count, BODIES_OF_THREADS},         {crowd_bodies, crowd_count, BODIES_OF_THREADS},
+        {queue_bodies, queue_count, BODIES_OF_THREADS},       {future_bodies, future_count, BODIES_OF_THREADS},
+        {select_bodies, select_count, BODIES_OF_THREADS},     {pool_bodies, pool_count, BODIES_OF_THREADS},
+        {task_bodies, task_count, BODIES_OF_RUNTIMES},        {worker_bodies, worker_count, BODIES_OF_RUNTIMES},
+    };
     uint32_t count = 0;
     for (size_t folder = 0; folder < sizeof folders / sizeof folders[0]; folder++)
-        for (uint32_t i = 0; i < folders[folder].count; i++) {
+        for (uint32_t i = 0; folders[folder].kind & kind && i < folders[folder].count; i++) {
             cr_always(count < BODIES_MOST);
             all[count++] = &folders[folder].bodies[i];
         }
@@ -30,7 +35,7 @@ const struct body *
 body_named(const char *name)
 {
     const struct body *all[BODIES_MOST];
-    uint32_t count = bodies_all(all);
+    uint32_t count = bodies_all(all, BODIES_OF_ALL);
     for (uint32_t i = 0; i < count; i++)
         if (strcmp(all[i]->name, name) == 0)
             return all[i];

@@ -1,5 +1,5 @@
 /* bodies.h: what the interleaving checker plays: small programs of two or three threads for each structure, with what
- * must hold in them. Used by protocol_test.c (all schedules within bounds, and many random ones), mutant_test.c (each
+ * must hold in them. Used by protocol_test.c and runtime_protocol_test.c (many schedules), mutant_test.c (each
  * planted fault is found) and orders_test.c (each weakened order is found, or its reason is written down). */
 #ifndef TESTS_CHECKER_BODIES_H
 #define TESTS_CHECKER_BODIES_H
@@ -15,14 +15,15 @@ struct body {
     uint32_t preemptions, overlooked;
 };
 
-extern const struct body lockfree_bodies[], park_bodies[], sync_bodies[], queue_bodies[], future_bodies[],
-    select_bodies[], pool_bodies[], task_bodies[], worker_bodies[];
-extern const uint32_t lockfree_count, park_count, sync_count, queue_count, future_count, select_count, pool_count,
-    task_count, worker_count;
+extern const struct body lockfree_bodies[], park_bodies[], sync_bodies[], crowd_bodies[], queue_bodies[],
+    future_bodies[], select_bodies[], pool_bodies[], task_bodies[], worker_bodies[];
+extern const uint32_t lockfree_count, park_count, sync_count, crowd_count, queue_count, future_count, select_count,
+    pool_count, task_count, worker_count;
 
 enum { BODIES_MOST = 128 };
-/* All of them. */
-uint32_t bodies_all(const struct body *all[BODIES_MOST]);
+/* Those between plain threads, those that run a runtime; how many. */
+enum bodies_kind { BODIES_OF_THREADS = 1, BODIES_OF_RUNTIMES = 2, BODIES_OF_ALL = 3 };
+uint32_t bodies_all(const struct body *all[BODIES_MOST], enum bodies_kind kind);
 /* By name; fails if there is none. */
 const struct body *body_named(const char *name);
 

@@ -229,6 +229,27 @@ cancel_shielded(void *arg)
     CR_CHECK_IS(spot.woken[0], spot.claims);
 }
 
+/* The same without a waker: the first wait ends by its deadline while the cancel looks at it. */
+static void
+time_out_and_shield(void *arg)
+{
+    int result;
+    (void)arg;
+    cr_store_rel(&spot.sleeper, coir_self());
+    result = sleep_once(coir_after(COIR_MS));
+    CR_CHECK_THAT(result == -ETIMEDOUT || result == -ECANCELED);
+    COIR_SHIELD();
+    CR_CHECK_IS(sleep_once(coir_after(COIR_MS)), -ETIMEDOUT);
+}
+
+static void
+cancel_late(void *arg)
+{
+    (void)arg;
+    clear_spot(1);
+    play_two(time_out_and_shield, cancel_sleeper, NULL);
+}
+
 /* ---- A wait that is given up before it is on any list ---- */
 
 static void
@@ -256,6 +277,6 @@ const struct body park_bodies[] = {
     {"park-2x4", park_2x4, false, 3, 1},      {"timeout-2x4", timeout_2x4, true, 2, 1},
     {"timeout-3x3", timeout_3x3, true, 1, 1}, {"cancel-2", cancel_2, false, 3, 2},
     {"race-3x3", race_3x3, true, 1, 1},       {"cancel-shielded", cancel_shielded, true, 2, 1},
-    {"abandon", abandon, false, 3, 2},
+    {"cancel-late", cancel_late, true, 2, 1}, {"abandon", abandon, false, 3, 2},
 };
 const uint32_t park_count = sizeof park_bodies / sizeof park_bodies[0];

@@ -7,9 +7,11 @@
 #include <string.h>
 
 #include "bodies.h"
+#include "sched/lock.h"
 
 static struct {
-    struct coir_event event;
+    struct coir_event event, begun;
+    struct cr_lock lock;
     uint32_t ran, value;
 } desk;
 
@@ -172,6 +174,44 @@ task_cancel_between(void *arg)
     play_run(2, cancel_between, NULL);
 }
 
+static int
+lock_once(void *arg)
+{
+    struct coir_task *self = coir_self();
+    int result = cr_lock_take(&desk.lock, self, COIR_NEVER, CR_LOCK_CANCELABLE);
+    (void)arg;
+    CR_CHECK_THAT(result == 0 || result == -ECANCELED);
+    if (!result)
+        cr_lock_give(&desk.lock, self);
+    return 0;
+}
+
+static int
+cancel_competitor(void *arg)
+{
+    struct coir_task *task, *self = coir_self();
+    (void)arg;
+    CR_CHECK_IS(cr_lock_take(&desk.lock, self, COIR_NEVER, CR_LOCK_CANCELABLE), 0);
+    CR_CHECK_IS(coir_go_spread(lock_once, NULL, NULL, &task), 0);
+    (void)coir_yield();
+    cr_lock_give(&desk.lock, self);
+    CR_CHECK_IS(cr_lock_take(&desk.lock, self, COIR_NEVER, CR_LOCK_CANCELABLE), 0);
+    coir_cancel(task);
+    CR_CHECK_IS(coir_join(task, NULL, COIR_NEVER), 0); /* so it was canceled, or had the lock in between */
+    cr_lock_give(&desk.lock, self);
+    return 0;
+}
+
+/* One call that waits again, because another one was faster: a cancel whose note came between the two waits is found before
+ * the second. */
+static void
+task_cancel_competing(void *arg)
+{
+    (void)arg;
+    clear_desk();
+    play_run(2, cancel_competitor, NULL);
+}
+
 /* The end of a task against a cancel of it, with the handle given back at once. */
 static int
 cancel_and_detach(void *arg)
@@ -293,6 +333,7 @@ sleep_longer(void *arg)
 {
     coir_time start = coir_now();
     (void)arg;
+    coir_event_set(&desk.begun);
     CR_CHECK_IS(coir_event_wait(&desk.event, coir_after(COIR_MS)), 0); /* is set before */
     coir_event_clear(&desk.event);
     CR_CHECK_IS(coir_event_wait(&desk.event, start + 3 * COIR_MS), -ETIMEDOUT);
@@ -307,7 +348,7 @@ set_and_join(void *arg)
     struct coir_task *task;
     (void)arg;
     CR_CHECK_IS(coir_go(sleep_longer, NULL, NULL, &task), 0);
-    (void)coir_yield(); /* so that it waits with its first deadline */
+    CR_CHECK_IS(coir_event_wait(&desk.begun, COIR_NEVER), 0); /* on one worker: it waits with its first deadline now */
     coir_event_set(&desk.event);
     CR_CHECK_IS(coir_join(task, NULL, COIR_NEVER), 0);
     return 0;
@@ -327,6 +368,7 @@ const struct body task_bodies[] = {
     {"detach", detach, false, 1, 1},
     {"task-cancel", task_cancel, false, 1, 1},
     {"task-cancel-between", task_cancel_between, false, 1, 1},
+    {"task-cancel-competing", task_cancel_competing, false, 1, 1},
     {"task-cancel-end", task_cancel_end, false, 1, 1},
     {"scope-failure", scope_failure, false, 1, 1},
     {"scope-cancel", scope_cancel, false, 1, 1},

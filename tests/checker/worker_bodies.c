@@ -9,7 +9,7 @@
 
 static struct {
     struct coir_event ping, pong;
-    struct bell done;
+    struct bell done, more;
     uint32_t ran;
 } shop;
 
@@ -87,6 +87,46 @@ newborns_again(void *arg)
     (void)arg;
     memset(&shop, 0, sizeof shop);
     play_run(2, block_twice, NULL);
+    CR_CHECK_IS(shop.ran, 4);
+}
+
+/* Three workers. One newborn keeps its worker's thread until two others have run, so they must be shown to the third,
+ * which may have gone to sleep meanwhile: by whoever looked last, be it while it was saying that it searches no more. */
+static int
+run_when_two_have(void *arg)
+{
+    while (shop.ran < 2)
+        bell_await(&shop.more);
+    return run_and_ring(arg);
+}
+
+static int
+run_and_ring_both(void *arg)
+{
+    int result = run_and_ring(arg);
+    bell_ring(&shop.more);
+    return result;
+}
+
+static int
+block_for_three(void *arg)
+{
+    (void)arg;
+    CR_CHECK_IS(coir_go(run_and_ring_both, NULL, NULL, NULL), 0);
+    CR_CHECK_IS(coir_go(run_when_two_have, NULL, NULL, NULL), 0);
+    CR_CHECK_IS(coir_go(run_and_ring_both, NULL, NULL, NULL), 0);
+    CR_CHECK_IS(coir_go(run_and_ring_both, NULL, NULL, NULL), 0);
+    while (shop.ran < 3)
+        bell_await(&shop.done);
+    return 0;
+}
+
+static void
+newborns_relay(void *arg)
+{
+    (void)arg;
+    memset(&shop, 0, sizeof shop);
+    play_run(3, block_for_three, NULL);
     CR_CHECK_IS(shop.ran, 4);
 }
 
@@ -212,6 +252,7 @@ const struct body worker_bodies[] = {
     {"newborns", newborns, false, 1, 1},
     {"newborns-3", newborns_3, false, 1, 0},
     {"newborns-again", newborns_again, false, 1, 0},
+    {"newborns-relay", newborns_relay, false, 0, 0},
     {"ping-pong", ping_pong, false, 1, 0},
     {"outlive", outlive, false, 1, 1},
     {"daemons", daemons, false, 1, 1},

@@ -147,11 +147,10 @@ core_await_waiting(struct core_actor *actor)
     core_await_parked(actor->self);
 }
 
-void
-core_must_die(coir_function *function, void *arg, int signal, const char *sentence)
+int
+core_aside(coir_function *function, void *arg, char *said, size_t size)
 {
-    char said[4096] = "";
-    size_t size = 0;
+    size_t length = 0;
     ssize_t count;
     int ends[2], status;
     pid_t child;
@@ -164,10 +163,19 @@ core_must_die(coir_function *function, void *arg, int signal, const char *senten
         _exit(99);
     }
     close(ends[1]);
-    while (size < sizeof said - 1 && (count = read(ends[0], said + size, sizeof said - 1 - size)) > 0)
-        size += (size_t)count;
+    while (length < size - 1 && (count = read(ends[0], said + length, size - 1 - length)) > 0)
+        length += (size_t)count;
+    said[length] = '\0';
     close(ends[0]);
     MUST_BE(waitpid(child, &status, 0), child);
+    return status;
+}
+
+void
+core_must_die(coir_function *function, void *arg, int signal, const char *sentence)
+{
+    char said[4096];
+    int status = core_aside(function, arg, said, sizeof said);
     if (!WIFSIGNALED(status) || WTERMSIG(status) != signal || !strstr(said, sentence))
         ck_abort_msg("status %x, not by signal %d with '%s'; it said: %s", (unsigned)status, signal, sentence, said);
 }

@@ -78,6 +78,9 @@ void core_await_parked(struct coir_task *task);
 /* runs function(arg) in coir_run with so many workers; fails unless it answers 0. */
 void core_run(int workers, coir_function *function, void *arg);
 
+/* Runs function(arg) in a process of its own, which then ends with 99: its wait status, and what it said on standard error. */
+int core_aside(coir_function *function, void *arg, char *said, size_t size);
+
 /* Whether function(arg), in a process of its own, ends by the signal and says the sentence on standard error. */
 void core_must_die(coir_function *function, void *arg, int signal, const char *sentence);
 

@@ -407,7 +407,7 @@ START_TEST(who_would_wait_for_itself_is_told)
 }
 END_TEST
 
-/* More locks than are remembered: nothing is found that is not so. */
+/* More locks than a task's own row remembers: a lone reader's name is in the lock itself. */
 static int
 read_many(void *arg)
 {
@@ -418,10 +418,8 @@ read_many(void *arg)
         coir_rwlock_init(&locks[i]);
         MUST_BE(coir_rwlock_read(&locks[i], COIR_NEVER), 0);
     }
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < MANY; i++)
         MUST_BE(coir_rwlock_write(&locks[i], COIR_NEVER), -EDEADLK);
-    for (int i = 8; i < MANY; i++)
-        MUST_BE(coir_rwlock_write(&locks[i], coir_after(COIR_US)), -ETIMEDOUT);
     for (int i = 0; i < MANY; i++)
         coir_rwlock_unlock(&locks[i]);
     for (int i = 0; i < MANY; i++) {
@@ -432,7 +430,7 @@ read_many(void *arg)
     return 0;
 }
 
-START_TEST(eight_are_remembered)
+START_TEST(any_number_is_remembered)
 {
     core_play((enum core_cast)_i, read_many, NULL);
 }
@@ -586,7 +584,7 @@ add(TCase *cases)
     tcase_add_loop_test(cases, deadlines_and_cancels_race_with_unlocking, 0, CORE_CASTS);
     tcase_add_loop_test(cases, cancels_do_not_end_the_waiting, 0, CORE_CASTS);
     tcase_add_loop_test(cases, who_would_wait_for_itself_is_told, 0, CORE_CASTS);
-    tcase_add_loop_test(cases, eight_are_remembered, 0, CORE_CASTS);
+    tcase_add_loop_test(cases, any_number_is_remembered, 0, CORE_CASTS);
     tcase_add_loop_test(cases, the_last_user_frees_it, 0, CORE_CASTS);
     tcase_add_test(cases, misuse_stops_the_process);
 }
