@@ -178,7 +178,7 @@ static int
 lock_once(void *arg)
 {
     struct coir_task *self = coir_self();
-    int result = cr_lock_take(&desk.lock, self, COIR_NEVER, CR_LOCK_CANCELABLE);
+    int result = cr_lock_take(&desk.lock, self, COIR_NEVER, CR_LOCK_CANCELABLE, NULL);
     (void)arg;
     CR_CHECK_THAT(result == 0 || result == -ECANCELED);
     if (!result)
@@ -191,11 +191,11 @@ cancel_competitor(void *arg)
 {
     struct coir_task *task, *self = coir_self();
     (void)arg;
-    CR_CHECK_IS(cr_lock_take(&desk.lock, self, COIR_NEVER, CR_LOCK_CANCELABLE), 0);
+    CR_CHECK_IS(cr_lock_take(&desk.lock, self, COIR_NEVER, CR_LOCK_CANCELABLE, NULL), 0);
     CR_CHECK_IS(coir_go_spread(lock_once, NULL, NULL, &task), 0);
     (void)coir_yield();
     cr_lock_give(&desk.lock, self);
-    CR_CHECK_IS(cr_lock_take(&desk.lock, self, COIR_NEVER, CR_LOCK_CANCELABLE), 0);
+    CR_CHECK_IS(cr_lock_take(&desk.lock, self, COIR_NEVER, CR_LOCK_CANCELABLE, NULL), 0);
     coir_cancel(task);
     CR_CHECK_IS(coir_join(task, NULL, COIR_NEVER), 0); /* so it was canceled, or had the lock in between */
     cr_lock_give(&desk.lock, self);
