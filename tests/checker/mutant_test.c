@@ -59,7 +59,7 @@ static const struct row rows[] = {
     {"CALLBACK_FORGOTTEN", "future-callback", CR_MODEL_TSO, CR_PCT, 500, "called[0] is 0"},
     {"LOSERS_HANG", "future-any-free", CR_MODEL_TSO, CR_PCT, 100, "is waited for"},
     {"WON_BUT_READY", "future-any-late", CR_MODEL_TSO, CR_PCT, 1000, "race|is 0, not"},
-    {"LOSERS_HANG", "select-get", CR_MODEL_TSO, CR_PCT, 1000, "race"},
+    {"LOSERS_HANG", "select-get", CR_MODEL_TSO, CR_PCT, 1000, "race|is waited for"},
     {"WON_BUT_READY", "select-late", CR_MODEL_TSO, CR_PCT, 1000, "result is -4"},
     {"ITEM_BEFORE_CLAIM", "select-late", CR_MODEL_TSO, CR_PCT, 1000, "no_item is 0"},
     {"JOINER_NOT_AWAITED", "select-end-late", CR_MODEL_TSO, CR_PCT, 10000, "race"},
