@@ -67,8 +67,8 @@ coir_scope_init(struct coir_scope *public)
     struct scope *scope = of(public);
     *scope = (struct scope){.owner = cr_task_self()};
     cr_list_init(&scope->tasks);
-    if (!cr_load_rlx(&cr_graph_is_limited))
-        cr_store_rlx(&cr_graph_is_limited, is_limited); /* always the same one */
+    if (cr_unlikely(!cr_load_rlx(&cr_graph_is_limited))) /* always the same: whoever is first */
+        cr_store_rlx(&cr_graph_is_limited, is_limited);
 }
 
 /* Under the guard. Tells all tasks, and the owner while it is inside; tells are notes, nobody runs here. */

@@ -35,7 +35,7 @@ static CR_ATOMIC(uintptr_t) guard;
 static struct hop hops[HOPS], circle[HOPS];
 static uint64_t owners[HOPS];
 
-bool (*cr_graph_is_limited)(const struct coir_task *task);
+CR_ATOMIC(cr_graph_limited *) cr_graph_is_limited;
 
 /* Keeps the task with this id in the wait it is in: its claim word without pins; 0: it does not wait. */
 uint64_t
@@ -58,21 +58,17 @@ cr_task_unpin(struct coir_task *task)
     (void)cr_sub_ar(&task->claim, CR_CLAIM_PIN); /* pairs with cr_wait_over */
 }
 
-static bool
-is_limited(const struct coir_task *task)
-{
-    bool (*ask)(const struct coir_task *task) = cr_load_rlx(&cr_graph_is_limited);
-    return ask && ask(task);
-}
-
 /* What the pinned task waits for, if nothing but the owners of it can end that; NULL. */
 static const struct cr_edge *
 edge_of(const struct coir_task *task)
 {
     const struct cr_edge *edge = CR_SHARED_READ(CR_SHARED_READ(task->wait)->edge);
+    cr_graph_limited *is_limited =
+        cr_load_rlx(&cr_graph_is_limited); /* a task inside a scope has come behind its store */
     if (!edge || !edge->kind->owners || edge->timed)
         return NULL;
-    if (edge->cancelable && !cr_load_acq(&task->shield) && (cr_load_acq(&task->canceled) || is_limited(task)))
+    if (edge->cancelable && !cr_load_acq(&task->shield) &&
+        (cr_load_acq(&task->canceled) || (is_limited && is_limited(task))))
         return NULL;
     return edge;
 }

@@ -63,7 +63,8 @@ char *cr_edge_text(const struct cr_edge_kind *kind, const void *object, char *te
 
 /* carrier/scope.c says whether a scope's limit, or the limit of one around it, will cancel the task, which is pinned or
  * inside; NULL: there are no scopes. */
-extern bool (*cr_graph_is_limited)(const struct coir_task *task);
+typedef bool cr_graph_limited(const struct coir_task *task);
+extern CR_ATOMIC(cr_graph_limited *) cr_graph_is_limited;
 
 /* ---- What a task holds ----
  *
