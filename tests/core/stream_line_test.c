@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 /* ---- Lines ---- */
 
@@ -280,6 +281,18 @@ START_TEST(data_and_the_end_together)
 }
 END_TEST
 
+/* Reads a line, and whether all that was sent has been taken with it: a socket that misbehaves (COIR_CHAOS) gives less. */
+static bool
+takes_all_with_a_line(struct coir_stream *ends[2], const char *bytes, size_t size)
+{
+    char line[16];
+    int left;
+    wire_put(ends[1], bytes, size);
+    MUST_BE(coir_stream_read_line(ends[0], line, sizeof line, core_soon()), 3);
+    MUST_BE(ioctl(coir_stream_fd(ends[0]), FIONREAD, &left), 0);
+    return !left;
+}
+
 /* The descriptor is shown while bytes lie in the buffer: there nothing is left to read, and who asks the stream gets what is
  * queued, at once, and only then what has come meanwhile. */
 static int
@@ -291,11 +304,11 @@ descriptor_with_bytes_queued(void *arg)
     char line[16];
     struct pollfd shown = {.events = POLLIN};
     (void)arg;
-    wire_open(wire_kind, 0, ends);
-    wire_put(ends[1], "one\ntwo\nth", 10);
-    MUST_BE(coir_stream_read_line(ends[0], line, sizeof line, core_soon()), 3);
+    for (int i = 0; wire_open(wire_kind, 0, ends), !takes_all_with_a_line(ends, "one\ntwo\nth", 10); i++) {
+        MUST(i < 100);
+        wire_close(ends);
+    }
     shown.fd = coir_stream_fd(ends[0]);
-    wire_await_taken(ends[0]);
     MUST_BE(poll(&shown, 1, 0), 0);
     MUST_BE(coir_stream_read_line(ends[0], line, sizeof line, COIR_NOW), 3);
     MUST(!strcmp(line, "two"));
