@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/world.h"
 #include "sched/order.h"
+#include "sched/process.h"
 #include "sched/quiet.h"
 
 #include <pthread.h>
@@ -243,8 +244,11 @@ void
 cr_task_free(struct cr_task_cache *cache, struct coir_task *task)
 {
     uint64_t id = cr_load_rlx(&task->id);
-    if (cr_unlikely(task->copy != NULL))
+    if (cr_unlikely(task->copy != NULL)) {
+        if (cr_load_rlx(&task->flags) & CR_TASK_PARCEL)
+            cr_parcel_drop(task->copy);
         cr_free(task->copy);
+    }
     if (cr_unlikely(task->detail != NULL))
         cr_free(task->detail);
     cr_store_rlx(&task->id, 0);

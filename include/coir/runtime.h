@@ -41,6 +41,7 @@ struct coir_runtime_options {
     coir_log_sink *log; /* NULL: standard error */
     void *log_arg;
     enum coir_on_deadlock on_deadlock;
+    bool processes; /* start the helper from which tasks on processes are forked. -EBUSY: there are other threads */
     bool no_overflow_report; /* do not install the handler that names a task whose stack overflows */
     uint64_t reserved[4];
 };
