@@ -45,7 +45,7 @@ enum { FIRST_ROOM = 64 };
 int
 cr_word_say(int line, enum cr_word_kind kind, int value)
 {
-    struct cr_word word = {kind, value};
+    struct cr_word word = {(int32_t)kind, value};
     return send(line, &word, sizeof word, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof word ? 0 : -errno;
 }
 
