@@ -193,9 +193,27 @@ cr_runtimes_first(void)
     return all;
 }
 
+/* In the child of any fork: of all our threads there is the one that called it. */
+static void
+forked(void)
+{
+    if (!all)
+        return;
+    cr_task_forked = true;
+    cr_here = (struct cr_here){.task = NULL};
+}
+
+static void
+look_for_forks(void)
+{
+    (void)pthread_atfork(NULL, NULL, forked);
+}
+
 static void
 remember(struct coir_runtime *runtime)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, look_for_forks);
     cr_runtimes_hold();
     runtime->next = all;
     all = runtime;

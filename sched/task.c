@@ -309,10 +309,17 @@ leave(void *value)
     cr_quiet_know(-1);
 }
 
+bool cr_task_forked;
+
 struct coir_task *
 cr_task_attach(void)
 {
-    struct coir_task *task = cr_task_new(NULL);
+    struct coir_task *task;
+    if (cr_task_forked)
+        cr_misuse(
+            "this process was forked while a runtime of coir was there, of which it has a part only: before it calls "
+            "coir it must exec, or leave by _exit; tasks on processes (COIR_ON_PROCESS) are made for going on");
+    task = cr_task_new(NULL);
     if (!task)
         cr_misuse("no memory for the calling thread's task");
     if (cr_here.worker || cr_here.serving) {

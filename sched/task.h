@@ -140,6 +140,9 @@ void cr_task_name_get(const struct coir_task *task, char *name); /* CR_NAME byte
 
 struct coir_task *cr_task_attach(void); /* makes one for a thread that coir did not make */
 
+/* This is a child of a plain fork in a program with a runtime: whatever of coir comes here stops it. */
+extern bool cr_task_forked;
+
 static inline struct coir_task *
 cr_task_self(void)
 {
