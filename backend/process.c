@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/single_threaded.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -75,6 +76,12 @@ pid_t
 cr_process_self(void)
 {
     return getpid();
+}
+
+bool
+cr_process_is_single(void)
+{
+    return __libc_single_threaded;
 }
 
 bool

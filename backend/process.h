@@ -17,6 +17,7 @@ pid_t cr_process_fork(void);
 int cr_process_duplicate(int fd); /* close-on-exec; -EBADF, -EMFILE */
 
 pid_t cr_process_self(void);
+bool cr_process_is_single(void);       /* it has started no thread so far, whatever an emulator or a sanitizer has */
 bool cr_process_is_first_thread(void); /* the calling thread is the one main began in */
 
 /* A descriptor that can be read once the child has ended; reading it fails then. -ENOSYS, -EMFILE ... */
