@@ -22,6 +22,13 @@
 static const struct coir_task_options on_process = {.carrier = COIR_ON_PROCESS};
 static int shared; /* by memory: a process does not see what is written here after the start */
 
+/* Whether helper and children have to be forked, and children are the helper's. */
+static bool
+are_kept(void)
+{
+    return CORE_TSAN || getenv("COIR_EMULATED");
+}
+
 /* Runs director in a runtime with a helper; false: an emulator has threads of its own. */
 static bool
 play(coir_function *director, void *arg)
@@ -243,7 +250,7 @@ ask_who(void *arg)
         coir_yield();
     MUST_BE(read(ends[0], pids, sizeof pids), sizeof pids);
     MUST_BE(coir_task_pid(task), pids[0]);
-    if (!CORE_TSAN) /* where the children are the helper's */
+    if (!are_kept())
         MUST_BE(pids[1], getpid());
     MUST_BE(coir_join(task, &result, core_soon()), 0);
     MUST_BE(result, 0);
@@ -486,16 +493,9 @@ go_on(void *arg)
     return 0;
 }
 
-/* wait() would wait for a helper that had to be forked. */
-static bool
-helper_is_seen(void)
-{
-    return CORE_TSAN;
-}
-
 START_TEST(a_wait_of_the_programs_own)
 {
-    if (helper_is_seen())
+    if (are_kept())
         printf("SKIP: the helper is a plain child here\n");
     else
         play(run_beside_wait, NULL);
@@ -744,7 +744,7 @@ lose_helper(void *arg)
 START_TEST(the_helper_is_killed)
 {
     int before = core_open_descriptors();
-    if (CORE_TSAN)
+    if (are_kept())
         printf("SKIP: children are the helper's here\n");
     else if (play(lose_helper, NULL))
         nothing_is_left(before);
