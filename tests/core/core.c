@@ -187,6 +187,13 @@ core_is_long(void)
     return text && *text && strcmp(text, "0") != 0;
 }
 
+bool
+core_is_on_threads(void)
+{
+    const char *text = getenv("COIR_CARRIER");
+    return text && strcmp(text, "thread") == 0;
+}
+
 long
 core_rounds(long many)
 {

@@ -91,6 +91,8 @@ long core_rounds(long many);
 long core_freed(long many, int loops);
 long core_fibers(long many); /* at most COIR_TEST_FIBERS (under TSan 4,000 unless set) */
 bool core_is_long(void);
+/* COIR_CARRIER=thread: fibers are threads, which run side by side, in an order that the kernel chooses. */
+bool core_is_on_threads(void);
 
 int core_open_descriptors(void);
 /* How many descriptors may be used, at most so many: the process's limit is raised as far as needed and possible; the
