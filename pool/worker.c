@@ -31,7 +31,7 @@ let_one_in(struct coir_pool *pool)
     while ((wait = cr_waiters_first(&pool->submitters))) {
         struct coir_task *task = CR_SHARED_READ(wait->task);
         struct coir_future *job = CR_SHARED_READ(cr_container(wait, struct cr_item_wait, wait)->item);
-        bool won = cr_wait_claim(wait, 0);
+        bool won = cr_wait_claim(wait, 0) || CR_MUTANT(LATE_JOB_LET_IN);
         if (won)
             cr_pool_append(pool, job);
         cr_waiters_remove(&pool->submitters, wait);
@@ -70,6 +70,10 @@ rest(struct coir_pool *pool, struct coir_task *self)
 {
     struct cr_wait wait;
     int result;
+    if (CR_MUTANT(REST_UNGUARDED)) {
+        cr_pool_release(pool);
+        cr_pool_hold(pool);
+    }
     cr_wait_begin_for(&wait, self, &for_work);
     cr_waiters_prepend(&pool->idle, &wait);
     cr_pool_release(pool);
@@ -89,7 +93,7 @@ next_job(struct coir_pool *pool, struct coir_task *self)
         cr_pool_hold(pool);
         job = take_job(pool);
         if (job) {
-            submitter = let_one_in(pool);
+            submitter = CR_MUTANT(ROOM_FORGOTTEN) ? NULL : let_one_in(pool);
             cr_pool_release(pool);
             if (submitter)
                 cr_unpark(submitter);
@@ -117,7 +121,7 @@ run_items(const struct coir_future *job)
 static void
 run(struct coir_future *job, struct coir_task *self)
 {
-    if (cr_future_begin(job, cr_load_rlx(&self->id))) {
+    if (cr_future_begin(job, cr_load_rlx(&self->id)) || CR_MUTANT(CANCELED_IS_RUN)) {
         char *detail = NULL;
         int result;
         cr_detail_clear(self);

@@ -107,14 +107,15 @@ publish(struct coir_future *future, uintptr_t flags)
     struct cr_callback *callbacks = future->callbacks;
     struct cr_note *waiters;
     future->callbacks = NULL;
-    if (callbacks)
+    if (callbacks && !CR_MUTANT(CALLBACKS_UNSHARED))
         (void)coir_future_share(future);
     waiters = cr_waiters_claim_all(&future->waiters, 0);
     cr_guard_release(&future->word, flags | CR_FUTURE_DONE); /* pairs with is_done */
     cr_unpark_all(waiters);
     if (callbacks) {
         call_back(future, callbacks);
-        coir_future_free(future);
+        if (!CR_MUTANT(CALLBACKS_UNSHARED))
+            coir_future_free(future);
     }
 }
 
@@ -313,7 +314,7 @@ await(struct coir_future *future, coir_time deadline, const void *where)
     if (result || done(future))
         return result;
     state = hold(future);
-    if (state & CR_FUTURE_DONE) {
+    if (state & CR_FUTURE_DONE && !CR_MUTANT(DONE_NOT_SEEN)) {
         cr_guard_release(&future->word, state);
         return 0;
     }
@@ -366,10 +367,11 @@ hang(struct cr_branch *branch)
 {
     struct coir_future *future = branch->object;
     uintptr_t state = hold(future);
-    if (!(state & CR_FUTURE_DONE))
+    bool hangs = !(state & CR_FUTURE_DONE) || CR_MUTANT(HUNG_ON_DONE);
+    if (hangs)
         cr_waiters_append(&future->waiters, &branch->hook.wait);
     cr_guard_release(&future->word, state);
-    return !(state & CR_FUTURE_DONE);
+    return hangs;
 }
 
 static void

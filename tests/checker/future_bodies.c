@@ -244,6 +244,19 @@ future_callback_free(void *arg)
     play_two(set_and_drop, leave_it_to_a_callback, NULL);
 }
 
+/* The last holder lets go in the first of two: the second finds it all the same. */
+static void
+future_callback_last(void *arg)
+{
+    (void)arg;
+    called[0] = 0;
+    new_future(1);
+    CR_CHECK_IS(coir_future_on_done(counter.future, drop_here, NULL), 0);
+    CR_CHECK_IS(coir_future_on_done(counter.future, count, &called[0]), 0);
+    set_3(NULL);
+    CR_CHECK_IS(called[0], 1);
+}
+
 /* ---- The first of several ---- */
 
 static void
@@ -413,6 +426,7 @@ const struct body future_bodies[] = {
     {"future-job", future_job, false, 2, 1},
     {"future-callback", future_callback, false, 3, 1},
     {"future-callback-free", future_callback_free, false, 3, 1},
+    {"future-callback-last", future_callback_last, false, 3, 1},
     {"future-any", future_any, false, 2, 1},
     {"future-any-late", future_any_late, true, 2, 0},
     {"future-any-free", future_any_free, false, 3, 1},

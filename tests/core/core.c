@@ -193,6 +193,13 @@ core_is_emulated(void)
     return getenv("COIR_EMULATED") != NULL;
 }
 
+bool
+core_is_on_threads(void)
+{
+    const char *text = getenv("COIR_CARRIER");
+    return text && strcmp(text, "thread") == 0;
+}
+
 long
 core_rounds(long many)
 {
