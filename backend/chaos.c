@@ -109,9 +109,22 @@ accept_with_chaos(struct cr_op *op)
     return cr_operation_under(op);
 }
 
+/* Messages have borders: they are late, never cut. */
+static int
+message_with_chaos(struct cr_op *op)
+{
+    return !op->try_only && happens(AGAIN) ? CR_AGAIN : cr_operation_under(op);
+}
+
 static cr_operation_attempt *const attempts[CR_OP_KINDS] = {
-    [CR_OP_RECEIVE] = read_with_chaos, [CR_OP_SEND] = write_with_chaos,    [CR_OP_READ] = read_with_chaos,
-    [CR_OP_WRITE] = write_with_chaos,  [CR_OP_ACCEPT] = accept_with_chaos, [CR_OP_CONNECT] = cr_operation_under,
+    [CR_OP_RECEIVE] = read_with_chaos,
+    [CR_OP_SEND] = write_with_chaos,
+    [CR_OP_READ] = read_with_chaos,
+    [CR_OP_WRITE] = write_with_chaos,
+    [CR_OP_ACCEPT] = accept_with_chaos,
+    [CR_OP_CONNECT] = cr_operation_under,
+    [CR_OP_RECEIVE_MESSAGE] = message_with_chaos,
+    [CR_OP_SEND_MESSAGE] = message_with_chaos,
 };
 
 /* ---- What the environment says ---- */
