@@ -139,9 +139,27 @@ try_connect(struct cr_op *op)
     return -error;
 }
 
+static int
+try_receive_message(struct cr_op *op)
+{
+    return CR_FAIL(CR_FAULT_RECEIVE) ? -ECONNRESET : result(recvmsg(op->fd, op->data, MSG_DONTWAIT | MSG_CMSG_CLOEXEC));
+}
+
+static int
+try_send_message(struct cr_op *op)
+{
+    return CR_FAIL(CR_FAULT_SEND) ? -ECONNRESET : result(sendmsg(op->fd, op->data, MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
 static cr_operation_attempt *const real[CR_OP_KINDS] = {
-    [CR_OP_RECEIVE] = try_receive, [CR_OP_SEND] = try_send,     [CR_OP_READ] = try_read,
-    [CR_OP_WRITE] = try_write,     [CR_OP_ACCEPT] = try_accept, [CR_OP_CONNECT] = try_connect,
+    [CR_OP_RECEIVE] = try_receive,
+    [CR_OP_SEND] = try_send,
+    [CR_OP_READ] = try_read,
+    [CR_OP_WRITE] = try_write,
+    [CR_OP_ACCEPT] = try_accept,
+    [CR_OP_CONNECT] = try_connect,
+    [CR_OP_RECEIVE_MESSAGE] = try_receive_message,
+    [CR_OP_SEND_MESSAGE] = try_send_message,
 };
 
 /* The first operation of a process that has no runtime: now is the time to ask for chaos. */
@@ -155,8 +173,9 @@ begin_and_try(struct cr_op *op)
 }
 
 static cr_operation_attempt *const beginning[CR_OP_KINDS] = {
-    [CR_OP_RECEIVE] = begin_and_try, [CR_OP_SEND] = begin_and_try,   [CR_OP_READ] = begin_and_try,
-    [CR_OP_WRITE] = begin_and_try,   [CR_OP_ACCEPT] = begin_and_try, [CR_OP_CONNECT] = begin_and_try,
+    [CR_OP_RECEIVE] = begin_and_try,         [CR_OP_SEND] = begin_and_try,         [CR_OP_READ] = begin_and_try,
+    [CR_OP_WRITE] = begin_and_try,           [CR_OP_ACCEPT] = begin_and_try,       [CR_OP_CONNECT] = begin_and_try,
+    [CR_OP_RECEIVE_MESSAGE] = begin_and_try, [CR_OP_SEND_MESSAGE] = begin_and_try,
 };
 
 static cr_operation_attempt *const *installed = real;

@@ -16,12 +16,14 @@
 #include <sys/uio.h>
 
 enum cr_op_kind {
-    CR_OP_RECEIVE, /* data, length: recv */
-    CR_OP_SEND,    /* parts, count: sendmsg */
-    CR_OP_READ,    /* data, length: read, of what is no socket */
-    CR_OP_WRITE,   /* parts, count: writev, of what is no socket */
-    CR_OP_ACCEPT,  /* the result is the new descriptor, close-on-exec; data: struct sockaddr_storage or NULL */
-    CR_OP_CONNECT, /* data, length: the address */
+    CR_OP_RECEIVE,         /* data, length: recv */
+    CR_OP_SEND,            /* parts, count: sendmsg */
+    CR_OP_READ,            /* data, length: read, of what is no socket */
+    CR_OP_WRITE,           /* parts, count: writev, of what is no socket */
+    CR_OP_ACCEPT,          /* the result is the new descriptor, close-on-exec; data: struct sockaddr_storage or NULL */
+    CR_OP_CONNECT,         /* data, length: the address */
+    CR_OP_RECEIVE_MESSAGE, /* data: struct msghdr; as with recvmsg what is in it is changed */
+    CR_OP_SEND_MESSAGE,    /* the same: sendmsg, whole or not at all */
     CR_OP_KINDS
 };
 
@@ -63,7 +65,10 @@ struct cr_op {
 static inline enum cr_op_direction
 cr_op_direction(const struct cr_op *op)
 {
-    return op->kind == CR_OP_SEND || op->kind == CR_OP_WRITE || op->kind == CR_OP_CONNECT ? CR_OP_OUT : CR_OP_IN;
+    return op->kind == CR_OP_SEND || op->kind == CR_OP_WRITE || op->kind == CR_OP_CONNECT ||
+                   op->kind == CR_OP_SEND_MESSAGE
+               ? CR_OP_OUT
+               : CR_OP_IN;
 }
 
 /* What a kind of operation is: one system call, or what stands for it. */

@@ -128,6 +128,7 @@ fill_connect(struct io_uring_sqe *entry, struct cr_op *op)
     io_uring_prep_connect(entry, op->fd, op->data, (socklen_t)op->length);
 }
 
+/* What has no row is done by plain calls and only waited for (tries_first). */
 static void (*const fill[CR_OP_KINDS])(struct io_uring_sqe *entry, struct cr_op *op) = {
     [CR_OP_RECEIVE] = fill_receive, [CR_OP_SEND] = fill_send,     [CR_OP_READ] = fill_read,
     [CR_OP_WRITE] = fill_write,     [CR_OP_ACCEPT] = fill_accept, [CR_OP_CONNECT] = fill_connect,
@@ -228,6 +229,8 @@ tries_first(const struct cr_op *op)
     case CR_OP_READ:
         return op->by_poll;
     case CR_OP_WRITE:
+    case CR_OP_RECEIVE_MESSAGE:
+    case CR_OP_SEND_MESSAGE:
         return true;
     case CR_OP_CONNECT:
         return op->begun || ((const struct sockaddr *)op->data)->sa_family == AF_UNIX;
@@ -266,7 +269,7 @@ uring_start(void *opened, struct cr_op *op)
         if (result != -EAGAIN || op->try_only)
             return result;
         /* What only a plain call may do is waited for, no more. */
-        op->by_poll |= op->kind == CR_OP_WRITE || op->kind == CR_OP_CONNECT;
+        op->by_poll |= op->kind == CR_OP_WRITE || op->kind == CR_OP_CONNECT || !fill[op->kind];
     } else if (CR_FAIL(planned[op->kind].site)) {
         return planned[op->kind].failure;
     }

@@ -8,11 +8,13 @@
  *
  * The read buffer exists only when lines or full blocks need one: plain reads go straight into the caller's memory. What
  * is in the buffer is given out first. It begins with 2 KiB and doubles as a line needs, and it is given back when it is
- * empty and a read must wait: ten thousand silent connections have no buffers.
+ * empty and a read must wait: ten thousand silent connections have no buffers. On Unix sockets descriptors may come along
+ * with what it is filled with: passing.c.
  *
  * A write is tried at once; only what did not fit waits. One that stops after some of its bytes are out closes the way
  * out, because nothing sensible can follow half a message. */
 #include "io/stream.h"
+#include "io/passing.h"
 
 #include "backend/descriptor.h"
 #include "base/memory.h"
@@ -161,7 +163,7 @@ fetch_by(struct coir_stream *stream, void *bytes, size_t size, enum manner manne
                                 .is_file = stream->is_file,
                                 .known_only = manner == KNOWN_ONLY,
                                 .eager = stream->eager,
-                                .feeding = stream->is_ours ? &stream->feeding : NULL,
+                                .feeding = stream->is_ours && stream->is_tcp ? &stream->feeding : NULL,
                                 .data = bytes,
                                 .length = size};
     result = cr_operate(&pending, &stream->in, deadline);
@@ -226,6 +228,16 @@ drop_buffer(struct coir_stream *stream)
     stream->begin = stream->end = stream->room = 0;
 }
 
+/* Into the read buffer: from a Unix socket descriptors may come along. */
+static ssize_t
+fetch_ahead(struct coir_stream *stream, void *bytes, size_t size, enum manner manner, coir_time deadline)
+{
+    if (cr_likely(stream->is_tcp || !stream->is_socket))
+        return fetch_by(stream, bytes, size, manner, deadline);
+    cr_passing_drop(stream);
+    return cr_passing_fetch(stream, bytes, size, manner == KNOWN_ONLY, deadline);
+}
+
 /* Fetches more behind what is in the buffer: > 0, 0 at the end, or a failure. An empty buffer is not kept over a wait. */
 static ssize_t
 refill(struct coir_stream *stream, size_t wanted, coir_time deadline)
@@ -234,15 +246,15 @@ refill(struct coir_stream *stream, size_t wanted, coir_time deadline)
     int error = make_room(stream, wanted);
     if (error)
         return error;
-    count = fetch_by(stream, stream->bytes + stream->end, stream->room - stream->end,
-                     deadline == COIR_NOW ? ASK : KNOWN_ONLY, COIR_NOW);
+    count = fetch_ahead(stream, stream->bytes + stream->end, stream->room - stream->end,
+                        deadline == COIR_NOW ? ASK : KNOWN_ONLY, COIR_NOW);
     if (count == -EAGAIN && deadline != COIR_NOW) {
         char first[256];
         if (buffered(stream)) {
-            count = fetch(stream, stream->bytes + stream->end, stream->room - stream->end, deadline);
+            count = fetch_ahead(stream, stream->bytes + stream->end, stream->room - stream->end, ASK, deadline);
         } else {
             drop_buffer(stream);
-            count = fetch(stream, first, sizeof first, deadline);
+            count = fetch_ahead(stream, first, sizeof first, ASK, deadline);
             if (count <= 0)
                 return count;
             error = make_room(stream, wanted);
@@ -496,6 +508,12 @@ begin_writing(struct coir_stream *stream, struct coir_task *self, coir_time dead
 }
 
 int
+cr_stream_begin_writing(struct coir_stream *stream, struct coir_task *self, coir_time deadline)
+{
+    return begin_writing(stream, self, deadline);
+}
+
+int
 coir_stream_write_parts(struct coir_stream *stream, const struct iovec *parts, size_t count, coir_time deadline)
 {
     struct coir_task *self = cr_task_self();
@@ -600,6 +618,7 @@ coir_stream_close(struct coir_stream *stream)
         (void)cr_world.set_option(stream->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     if (stream->fd >= 0 && !cr_feed_leave(&stream->feeding, stream->fd))
         (void)cr_descriptor_close(stream->fd);
+    cr_passing_drop(stream);
     cr_free(stream->bytes);
     cr_free(stream);
     return 0;
@@ -643,4 +662,16 @@ int
 coir_stream_peer(const struct coir_stream *stream, struct coir_address *address)
 {
     return name(cr_world.peer, stream->fd, address);
+}
+
+int
+coir_stream_set_option(struct coir_stream *stream, int level, int option, const void *value, socklen_t size)
+{
+    return cr_world.set_option(stream->fd, level, option, value, size);
+}
+
+int
+coir_stream_get_option(struct coir_stream *stream, int level, int option, void *value, socklen_t *size)
+{
+    return cr_world.get_option(stream->fd, level, option, value, size);
 }

@@ -20,6 +20,7 @@ struct coir_stream {
     bool eager;              /* something is likely to be there already (cr_op.eager) */
     bool skipping;           /* the rest of a line or frame that was too long */
     struct cr_skip skip;     /* which */
+    int passed;              /* a descriptor that came with the last byte inside, plus 1; 0: none (passing.c) */
     struct cr_feeding feeding;
     /* Under out. */
     bool out_ended; /* shut down, or a write stopped half-way */
@@ -31,9 +32,10 @@ cr_stream_buffered(const struct coir_stream *stream)
     return stream->end - stream->begin;
 }
 
-/* Takes the turn to read: 0, CR_STREAM_END, or a failure; only with 0 it is taken. Given back by cr_lock_give. */
+/* Takes a turn: 0, or a failure; reading CR_STREAM_END, too, and then the turn is not taken. Given back by cr_lock_give. */
 enum { CR_STREAM_END = 1 };
 ssize_t cr_stream_begin_reading(struct coir_stream *stream, struct coir_task *self, coir_time deadline);
+int cr_stream_begin_writing(struct coir_stream *stream, struct coir_task *self, coir_time deadline);
 
 /* Fetches more behind what is in the read buffer, which gets room for wanted bytes: > 0, 0 at the end, or a failure. */
 ssize_t cr_stream_fill(struct coir_stream *stream, size_t wanted, coir_time deadline);

@@ -304,9 +304,35 @@ try_connect(struct cr_op *op)
     return result;
 }
 
+/* Without descriptors: nobody can send one. */
+static int
+try_receive_message(struct cr_op *op)
+{
+    struct msghdr *message = op->data;
+    struct cr_op plain = *op;
+    plain.kind = CR_OP_RECEIVE;
+    plain.data = message->msg_iov->iov_base;
+    plain.length = message->msg_iov->iov_len;
+    message->msg_controllen = 0;
+    return try_receive(&plain);
+}
+
+static int
+try_send_message(struct cr_op *op)
+{
+    (void)op;
+    return -EOPNOTSUPP;
+}
+
 static cr_operation_attempt *const attempts[CR_OP_KINDS] = {
-    [CR_OP_RECEIVE] = try_receive, [CR_OP_SEND] = try_send,     [CR_OP_READ] = try_receive,
-    [CR_OP_WRITE] = try_send,      [CR_OP_ACCEPT] = try_accept, [CR_OP_CONNECT] = try_connect,
+    [CR_OP_RECEIVE] = try_receive,
+    [CR_OP_SEND] = try_send,
+    [CR_OP_READ] = try_receive,
+    [CR_OP_WRITE] = try_send,
+    [CR_OP_ACCEPT] = try_accept,
+    [CR_OP_CONNECT] = try_connect,
+    [CR_OP_RECEIVE_MESSAGE] = try_receive_message,
+    [CR_OP_SEND_MESSAGE] = try_send_message,
 };
 
 void

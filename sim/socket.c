@@ -64,8 +64,8 @@ row_socket(int family, int type)
         return error;
     if (family != AF_INET && family != AF_INET6 && family != AF_UNIX)
         return -EAFNOSUPPORT;
-    if (type != SOCK_STREAM)
-        return -EPROTONOSUPPORT;
+    if (type != SOCK_STREAM) /* datagrams are not simulated */
+        return -EOPNOTSUPP;
     fd = make(family, &socket);
     cr_sim_note("socket", (uint64_t)(int64_t)fd);
     return fd;

@@ -80,6 +80,27 @@ COIR_EXPORT int coir_stream_close(struct coir_stream *stream);
 COIR_EXPORT int coir_stream_fd(const struct coir_stream *stream);
 COIR_EXPORT int coir_stream_local(const struct coir_stream *stream, struct coir_address *address);
 COIR_EXPORT int coir_stream_peer(const struct coir_stream *stream, struct coir_address *address);
+/* setsockopt(2) and getsockopt(2): any option of a socket. -ENOTSOCK, -ENOPROTOOPT, -EINVAL. */
+COIR_EXPORT int coir_stream_set_option(struct coir_stream *stream, int level, int name, const void *value,
+                                       socklen_t size);
+COIR_EXPORT int coir_stream_get_option(struct coir_stream *stream, int level, int name, void *value, socklen_t *size);
+
+/* Of Unix sockets only; else -EOPNOTSUPP. Who was at the other end when the connection was made, as the kernel knows it. */
+struct coir_credentials {
+    pid_t pid;
+    uid_t uid;
+    gid_t gid;
+};
+COIR_EXPORT int coir_stream_credentials(const struct coir_stream *stream, struct coir_credentials *peer);
+
+/* Sends a duplicate of a descriptor, with one zero byte, in order with what is written before and after; fd stays the
+ * caller's. -EBADF, -EPIPE. */
+COIR_EXPORT int coir_stream_send_fd(struct coir_stream *stream, int fd, coir_time deadline);
+
+/* The descriptor that comes next, close-on-exec and from now on the caller's. -EPIPE at the end; -EPROTO: what comes next is a
+ * byte without one, which stays to be read. Lines, blocks and frames before it may be read as usual; whose byte is read as a
+ * byte, that descriptor is closed. */
+COIR_EXPORT int coir_stream_receive_fd(struct coir_stream *stream, coir_time deadline);
 
 COIR_END
 

@@ -139,8 +139,7 @@ count_and_try(struct cr_op *op)
     return under[op->kind](op);
 }
 
-static cr_operation_attempt *const counting[CR_OP_KINDS] = {count_and_try, count_and_try, count_and_try,
-                                                            count_and_try, count_and_try, count_and_try};
+static cr_operation_attempt *const counting[CR_OP_KINDS] = {[0 ... CR_OP_KINDS - 1] = count_and_try};
 
 static struct cr_backend watched, original;
 static uint64_t looks; /* atomic */
