@@ -128,6 +128,7 @@ cr_epoll_open(const struct cr_source *source, unsigned slot, void **opened)
     int error;
     if (!self)
         return -ENOMEM;
+    pthread_mutex_init(&self->told_lock, NULL);
     error = cr_ready_init(&self->ready, source, slot);
     if (error)
         goto fail_free;

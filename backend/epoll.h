@@ -4,15 +4,18 @@
 
 #include "backend/ready.h"
 
+#include <pthread.h>
 #include <sys/epoll.h>
 
 enum { CR_EPOLL_EVENTS = 64 }; /* taken at once: no more, so that what the kernel has looked at is still in the cache */
 
 struct cr_epoll_source {
     struct cr_ready ready;
-    int poller, bell;           /* epoll and eventfd descriptors */
-    struct cr_epoll_told *told; /* epoll_level.c: by number; room of them */
+    int poller, bell; /* epoll and eventfd descriptors */
+    /* epoll_level.c: by number, room of them; under told_lock where somebody may be closing the descriptor. */
+    struct cr_epoll_told *told;
     size_t room;
+    pthread_mutex_t told_lock;
     struct epoll_event events[CR_EPOLL_EVENTS];
 };
 

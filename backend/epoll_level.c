@@ -7,7 +7,8 @@
  * asked for. A server whose tasks read all they are told of never pays an epoll_ctl more than the edge-triggered one
  * (epoll.c, which has the rest); one whose tasks think between reads pays a wait in vain and two of them for each thought.
  *
- * A closed descriptor of which a duplicate lives is taken out by detach. Off unless chosen. */
+ * Taking out may meet a close on another thread, which takes out, too: a lock decides, and whoever comes second finds that
+ * nothing is registered any more. Off unless chosen. */
 #include "backend/epoll.h"
 #include "base/memory.h"
 
@@ -15,7 +16,7 @@
 
 enum { FIRST_ROOM = 64 };
 
-/* What the kernel has been asked to tell of a number; of an older generation nothing. The owner's only. */
+/* What the kernel has been asked to tell of a number. */
 struct cr_epoll_told {
     uint32_t generation;
     uint32_t events; /* EPOLLIN | EPOLLOUT; 0: it is not registered */
@@ -30,14 +31,16 @@ make_room(struct cr_epoll_source *self, int fd)
         return 0;
     while (room <= (size_t)fd)
         room *= 2;
+    pthread_mutex_lock(&self->told_lock);
     told = cr_realloc(self->told, room * sizeof *told);
-    if (!told)
-        return -ENOMEM;
-    for (size_t i = self->room; i < room; i++)
+    for (size_t i = self->room; told && i < room; i++)
         told[i] = (struct cr_epoll_told){0, 0};
-    self->told = told;
-    self->room = room;
-    return 0;
+    if (told) {
+        self->told = told;
+        self->room = room;
+    }
+    pthread_mutex_unlock(&self->told_lock);
+    return told ? 0 : -ENOMEM;
 }
 
 static int
@@ -51,6 +54,17 @@ ask(struct cr_epoll_source *self, int fd, uint32_t generation, uint32_t events)
     if (!error)
         self->told[fd] = (struct cr_epoll_told){generation, events};
     return error;
+}
+
+/* Any thread. */
+static void
+detach(struct cr_ready *ready, int fd)
+{
+    struct cr_epoll_source *self = (struct cr_epoll_source *)ready;
+    pthread_mutex_lock(&self->told_lock);
+    cr_epoll_detach(ready, fd);
+    self->told[fd].events = 0; /* it is there: the descriptor was attached */
+    pthread_mutex_unlock(&self->told_lock);
 }
 
 /* Most first waits are for something to read. A number that has changed hands may still be in the table as it was. */
@@ -75,10 +89,13 @@ static void
 stop_asking_in_vain(struct cr_epoll_source *self, int fd, uint32_t generation, unsigned events, unsigned interest)
 {
     unsigned told = events & CR_EVENT_FINAL ? CR_EVENT_IN | CR_EVENT_OUT : events, vain = told & ~interest;
-    uint32_t now = self->told[fd].events;
-    now &= ~((vain & CR_EVENT_IN ? EPOLLIN : 0u) | (vain & CR_EVENT_OUT ? EPOLLOUT : 0u));
-    if (now != self->told[fd].events)
-        (void)ask(self, fd, generation, now);
+    uint32_t stop = (vain & CR_EVENT_IN ? EPOLLIN : 0u) | (vain & CR_EVENT_OUT ? EPOLLOUT : 0u);
+    if (!stop)
+        return;
+    pthread_mutex_lock(&self->told_lock);
+    if (self->told[fd].generation == generation && self->told[fd].events & stop)
+        (void)ask(self, fd, generation, self->told[fd].events & ~stop);
+    pthread_mutex_unlock(&self->told_lock);
 }
 
 static int
@@ -102,7 +119,7 @@ level_wait(struct cr_ready *ready, coir_time until)
 static const struct cr_source level = {
     .attach = attach,
     .expect = expect,
-    .detach = cr_epoll_detach,
+    .detach = detach,
     .wait = level_wait,
     .wake = cr_epoll_wake,
 };
