@@ -139,9 +139,15 @@ try_connect(struct cr_op *op)
     return -error;
 }
 
+static int
+look(struct cr_op *op)
+{
+    return is_ready(op->fd, cr_op_direction(op) == CR_OP_OUT ? POLLOUT : POLLIN);
+}
+
 static cr_operation_attempt *const real[CR_OP_KINDS] = {
-    [CR_OP_RECEIVE] = try_receive, [CR_OP_SEND] = try_send,     [CR_OP_READ] = try_read,
-    [CR_OP_WRITE] = try_write,     [CR_OP_ACCEPT] = try_accept, [CR_OP_CONNECT] = try_connect,
+    [CR_OP_RECEIVE] = try_receive, [CR_OP_SEND] = try_send,       [CR_OP_READ] = try_read, [CR_OP_WRITE] = try_write,
+    [CR_OP_ACCEPT] = try_accept,   [CR_OP_CONNECT] = try_connect, [CR_OP_READABLE] = look, [CR_OP_WRITABLE] = look,
 };
 
 /* The first operation of a process that has no runtime: now is the time to ask for chaos. */
@@ -157,6 +163,7 @@ begin_and_try(struct cr_op *op)
 static cr_operation_attempt *const beginning[CR_OP_KINDS] = {
     [CR_OP_RECEIVE] = begin_and_try, [CR_OP_SEND] = begin_and_try,   [CR_OP_READ] = begin_and_try,
     [CR_OP_WRITE] = begin_and_try,   [CR_OP_ACCEPT] = begin_and_try, [CR_OP_CONNECT] = begin_and_try,
+    [CR_OP_READABLE] = look,         [CR_OP_WRITABLE] = look,
 };
 
 static cr_operation_attempt *const *installed = real;

@@ -16,12 +16,14 @@
 #include <sys/uio.h>
 
 enum cr_op_kind {
-    CR_OP_RECEIVE, /* data, length: recv */
-    CR_OP_SEND,    /* parts, count: sendmsg */
-    CR_OP_READ,    /* data, length: read, of what is no socket */
-    CR_OP_WRITE,   /* parts, count: writev, of what is no socket */
-    CR_OP_ACCEPT,  /* the result is the new descriptor, close-on-exec; data: struct sockaddr_storage or NULL */
-    CR_OP_CONNECT, /* data, length: the address */
+    CR_OP_RECEIVE,  /* data, length: recv */
+    CR_OP_SEND,     /* parts, count: sendmsg */
+    CR_OP_READ,     /* data, length: read, of what is no socket */
+    CR_OP_WRITE,    /* parts, count: writev, of what is no socket */
+    CR_OP_ACCEPT,   /* the result is the new descriptor, close-on-exec; data: struct sockaddr_storage or NULL */
+    CR_OP_CONNECT,  /* data, length: the address */
+    CR_OP_READABLE, /* 0 once it can be read from, or has ended; nothing is taken */
+    CR_OP_WRITABLE, /* 0 once it can be written to, or has ended */
     CR_OP_KINDS
 };
 
@@ -63,7 +65,8 @@ struct cr_op {
 static inline enum cr_op_direction
 cr_op_direction(const struct cr_op *op)
 {
-    return op->kind == CR_OP_SEND || op->kind == CR_OP_WRITE || op->kind == CR_OP_CONNECT ? CR_OP_OUT : CR_OP_IN;
+    static const uint32_t out = 1 << CR_OP_SEND | 1 << CR_OP_WRITE | 1 << CR_OP_CONNECT | 1 << CR_OP_WRITABLE;
+    return out >> op->kind & 1 ? CR_OP_OUT : CR_OP_IN;
 }
 
 /* What a kind of operation is: one system call, or what stands for it. */

@@ -52,8 +52,8 @@ static int
 not_by_backend(struct cr_worker *worker, struct cr_op *op, int answer)
 {
     static const char *const calls[CR_OP_KINDS] = {
-        [CR_OP_RECEIVE] = "read", [CR_OP_SEND] = "write",    [CR_OP_READ] = "read",
-        [CR_OP_WRITE] = "write",  [CR_OP_ACCEPT] = "accept", [CR_OP_CONNECT] = "dial",
+        [CR_OP_RECEIVE] = "read",  [CR_OP_SEND] = "write",   [CR_OP_READ] = "read",     [CR_OP_WRITE] = "write",
+        [CR_OP_ACCEPT] = "accept", [CR_OP_CONNECT] = "dial", [CR_OP_READABLE] = "wait", [CR_OP_WRITABLE] = "wait",
     };
     if (answer == CR_BLOCKS)
         return cr_offload(block, op);
@@ -171,6 +171,7 @@ describe(const void *object, char *text, size_t size)
         [CR_OP_RECEIVE] = "bytes from",     [CR_OP_SEND] = "room to write to",
         [CR_OP_READ] = "bytes from",        [CR_OP_WRITE] = "room to write to",
         [CR_OP_ACCEPT] = "a connection at", [CR_OP_CONNECT] = "the peer's answer on",
+        [CR_OP_READABLE] = "news on",       [CR_OP_WRITABLE] = "room on",
     };
     const struct cr_op *op = object;
     snprintf(text, size, "%s descriptor %d", kinds[op->kind], op->fd);

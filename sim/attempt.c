@@ -304,9 +304,19 @@ try_connect(struct cr_op *op)
     return result;
 }
 
+static int
+look(struct cr_op *op)
+{
+    struct cr_socket *socket;
+    int result = find(op, &socket);
+    if (result)
+        return result;
+    return cr_socket_ready(socket) & (cr_op_direction(op) == CR_OP_OUT ? POLLOUT : POLLIN) ? 0 : -EAGAIN;
+}
+
 static cr_operation_attempt *const attempts[CR_OP_KINDS] = {
-    [CR_OP_RECEIVE] = try_receive, [CR_OP_SEND] = try_send,     [CR_OP_READ] = try_receive,
-    [CR_OP_WRITE] = try_send,      [CR_OP_ACCEPT] = try_accept, [CR_OP_CONNECT] = try_connect,
+    [CR_OP_RECEIVE] = try_receive, [CR_OP_SEND] = try_send,       [CR_OP_READ] = try_receive, [CR_OP_WRITE] = try_send,
+    [CR_OP_ACCEPT] = try_accept,   [CR_OP_CONNECT] = try_connect, [CR_OP_READABLE] = look,    [CR_OP_WRITABLE] = look,
 };
 
 void
