@@ -24,6 +24,7 @@ static const struct {
     {EDEADLK, "waiting would close a circle of tasks that wait for each other"},
     {ENOENT, "no such name"},
     {EMSGSIZE, "too long"},
+    {EOWNERDEAD, "who had it has died"},
     {ERANGE, "its descriptor's number is too large for this backend"},
 };
 
