@@ -15,6 +15,8 @@ fiber_main(void *arg)
     int result;
     cr_context_arrived(&task->context);
     result = CR_SHARED_READ(task->function)(task->arg);
+    if (cr_unlikely(!cr_here.worker))
+        (void)cr_task_self(); /* stops a forked child, which has no loop to go back to */
     if (task->locals)
         cr_locals_end(task);
     if (cr_unlikely(task->held != NULL))

@@ -10,6 +10,9 @@ COIR_BEGIN
 
 struct coir_runtime;
 
+/* fork() is allowed while a runtime is there (system(3) and libraries do it), for what follows it with exec or _exit: the child has one
+ * of the runtime's threads only. The first call of coir in such a child that has to do with tasks stops it with a sentence. */
+
 /* What happens when a call would close a circle of tasks that wait for each other for ever; and when everyone waits, which
  * is when no task runs, no timer is set, no operation is under way, no helper thread is at work, and every thread of the
  * process that has called coir waits in it without a deadline. In each case the log names all of them, what they wait for,
@@ -41,6 +44,7 @@ struct coir_runtime_options {
     coir_log_sink *log; /* NULL: standard error */
     void *log_arg;
     enum coir_on_deadlock on_deadlock;
+    bool processes; /* start the helper from which tasks on processes are forked. -EBUSY: there are other threads */
     bool no_overflow_report; /* do not install the handler that names a task whose stack overflows */
     uint64_t reserved[4];
 };
