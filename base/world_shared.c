@@ -297,7 +297,7 @@ cr_watch_open(struct cr_watch *watch, int bell, int post)
 
 /* epoll watches only as long as the descriptor is open. */
 int
-cr_watch_process(struct cr_watch *watch, const struct cr_process *process)
+cr_watch_process(struct cr_watch *watch, const struct cr_life *process)
 {
     int error, fd;
     if (watch->count == CR_WATCHED_MOST)
@@ -330,14 +330,14 @@ cr_watch_take(struct cr_watch *watch)
 /* ---- Processes ---- */
 
 pid_t
-cr_process_self(void)
+cr_life_pid(void)
 {
     return getpid();
 }
 
 /* The 22nd word of its stat; the second, its name in brackets, may have any bytes in it. */
 uint64_t
-cr_process_born(pid_t pid)
+cr_life_born(pid_t pid)
 {
     char path[32], text[1024], *word;
     ssize_t count;
@@ -357,14 +357,14 @@ cr_process_born(pid_t pid)
 
 /* A pid that was given to another process meanwhile is told by when that one began; an emulator says that roughly. */
 static bool
-is_another(const struct cr_process *process)
+is_another(const struct cr_life *process)
 {
-    uint64_t slack = 2 * (uint64_t)sysconf(_SC_CLK_TCK), born = process->born ? cr_process_born(process->pid) : 0;
+    uint64_t slack = 2 * (uint64_t)sysconf(_SC_CLK_TCK), born = process->born ? cr_life_born(process->pid) : 0;
     return born && (born > process->born + slack || process->born > born + slack);
 }
 
 bool
-cr_process_has_ended(const struct cr_process *process)
+cr_life_is_over(const struct cr_life *process)
 {
     struct pollfd poller = {.events = POLLIN};
     int count;
@@ -381,7 +381,7 @@ cr_process_has_ended(const struct cr_process *process)
 }
 
 uint64_t
-cr_process_space(void)
+cr_life_space(void)
 {
     struct stat status;
     return stat("/proc/self/ns/pid", &status) ? 0 : status.st_ino;

@@ -17,7 +17,7 @@
 enum { CR_BAG_MOST = 3, CR_WATCHED_MOST = 256 }; /* descriptors in a bag; processes in a watch */
 
 /* Which process: born is when it began, in ticks since the machine did; 0: not known. */
-struct cr_process {
+struct cr_life {
     pid_t pid;
     uint64_t born;
 };
@@ -49,14 +49,14 @@ struct cr_watch {
     int processes[CR_WATCHED_MOST];
     size_t count;
 };
-int cr_watch_open(struct cr_watch *watch, int bell, int post);                  /* post: of its room, too; -1: none */
-int cr_watch_process(struct cr_watch *watch, const struct cr_process *process); /* -ESRCH: it has ended */
-void cr_watch_forget(struct cr_watch *watch);                                   /* the processes */
-void cr_watch_take(struct cr_watch *watch);                                     /* what it has told is not told again */
+int cr_watch_open(struct cr_watch *watch, int bell, int post);               /* post: of its room, too; -1: none */
+int cr_watch_process(struct cr_watch *watch, const struct cr_life *process); /* -ESRCH: it has ended */
+void cr_watch_forget(struct cr_watch *watch);                                /* the processes */
+void cr_watch_take(struct cr_watch *watch);                                  /* what it has told is not told again */
 
-pid_t cr_process_self(void);
-uint64_t cr_process_born(pid_t pid);
-bool cr_process_has_ended(const struct cr_process *process);
-uint64_t cr_process_space(void); /* within which pids are unique; 0: not known */
+pid_t cr_life_pid(void);
+uint64_t cr_life_born(pid_t pid);
+bool cr_life_is_over(const struct cr_life *process);
+uint64_t cr_life_space(void); /* within which pids are unique; 0: not known */
 
 #endif

@@ -23,7 +23,7 @@ static int
 judge(const struct cr_label *label, enum cr_bag_kind kind, int fd, const char *call)
 {
     static const char *const names[] = {"?", "mutex", "semaphore", "event", "queue"};
-    uint64_t space = label->space ? cr_process_space() : 0;
+    uint64_t space = label->space ? cr_life_space() : 0;
     if (label->magic != CR_LABEL_MAGIC)
         return cr_fail(-EINVAL, "%s: what came with descriptor %d was not made by coir", call, fd);
     if (label->version != CR_LABEL_VERSION)

@@ -12,10 +12,10 @@
 /* ---- Who takes part ---- */
 
 /* The process behind a number; pid 0: nobody, or it is just changing. */
-static struct cr_process
+static struct cr_life
 read_member(const struct cr_member *member)
 {
-    struct cr_process process = {cr_load_acq(&member->pid), cr_load_acq(&member->born)}; /* pairs with enter */
+    struct cr_life process = {cr_load_acq(&member->pid), cr_load_acq(&member->born)}; /* pairs with enter */
     if (cr_load_acq(&member->pid) != process.pid)
         process.pid = 0;
     return process;
@@ -24,11 +24,11 @@ read_member(const struct cr_member *member)
 bool
 cr_member_has_ended(const struct cr_shared_memory *memory, size_t number)
 {
-    struct cr_process process;
+    struct cr_life process;
     if (number >= CR_MEMBERS)
         return true; /* nobody has such a number */
     process = read_member(&memory->members[number]);
-    return cr_process_has_ended(&process);
+    return cr_life_is_over(&process);
 }
 
 /* What it had in hand is lost, of which one is told once. Marked first: who ends in between has done half of it, and the
@@ -72,7 +72,7 @@ vacate(struct cr_shared_memory *memory, size_t number, int32_t pid)
 
 /* A free number for this process; -EUSERS. */
 static int
-enter(struct cr_shared_memory *memory, const struct cr_process *self)
+enter(struct cr_shared_memory *memory, const struct cr_life *self)
 {
     for (int sweep = 0; sweep < 2; sweep++) {
         for (size_t i = 0; i < CR_MEMBERS; i++) {
@@ -92,12 +92,12 @@ enter(struct cr_shared_memory *memory, const struct cr_process *self)
 int
 cr_members_mine(struct cr_members *members)
 {
-    struct cr_process self = {.pid = cr_process_self()};
+    struct cr_life self = {.pid = cr_life_pid()};
     uint64_t mine = cr_load_acq(&members->mine), wanted;
     int number;
     if (mine >> 32 == (uint64_t)self.pid)
         return (int)(mine & UINT32_MAX);
-    self.born = cr_process_born(self.pid);
+    self.born = cr_life_born(self.pid);
     number = enter(members->memory, &self);
     if (number < 0)
         return number;
@@ -114,7 +114,7 @@ void
 cr_members_leave(struct cr_members *members)
 {
     uint64_t mine = cr_load_acq(&members->mine);
-    pid_t self = cr_process_self();
+    pid_t self = cr_life_pid();
     if (mine >> 32 != (uint64_t)self)
         return; /* it is a parent's */
     vacate(members->memory, mine & UINT32_MAX, self);
@@ -154,7 +154,7 @@ cr_sleep_look(struct cr_sleep *sleep)
 void
 cr_sleep_watch(struct cr_sleep *sleep, size_t number)
 {
-    struct cr_process process;
+    struct cr_life process;
     if (number >= CR_MEMBERS)
         return;
     process = read_member(&sleep->members->memory->members[number]);
@@ -165,7 +165,7 @@ cr_sleep_watch(struct cr_sleep *sleep, size_t number)
 void
 cr_sleep_watch_all(struct cr_sleep *sleep)
 {
-    pid_t self = cr_process_self();
+    pid_t self = cr_life_pid();
     for (size_t i = 0; i < CR_MEMBERS; i++)
         if (cr_load_acq(&sleep->members->memory->members[i].pid) != self)
             cr_sleep_watch(sleep, i);

@@ -19,7 +19,7 @@ enum { CR_MEMBERS = CR_WATCHED_MOST };
 
 struct cr_member {
     CR_ATOMIC(int32_t) pid;   /* 0: nobody; CR_MEMBER_LEFT */
-    CR_ATOMIC(uint64_t) born; /* as struct cr_process has it */
+    CR_ATOMIC(uint64_t) born; /* as struct cr_life has it */
     CR_ATOMIC(uint64_t) hand; /* items of a queue that it has got, or is trying to get, and is not done with */
 };
 enum { CR_MEMBER_LEFT = -1 }; /* but it had something */

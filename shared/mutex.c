@@ -42,7 +42,7 @@ coir_shared_mutex_open(struct coir_shared_mutex **mutex)
         error = map(made, things);
     if (error)
         goto fail_close;
-    error = cr_bag_new(&made->bag, CR_BAG_MUTEX, cr_process_space(), 0, things, THINGS);
+    error = cr_bag_new(&made->bag, CR_BAG_MUTEX, cr_life_space(), 0, things, THINGS);
     if (error)
         goto fail_unmap;
     *mutex = made;

@@ -64,7 +64,7 @@ coir_shared_queue_open(size_t bytes, struct coir_shared_queue **queue)
         error = map(made, things);
     if (error)
         goto fail_close;
-    error = cr_bag_new(&made->bag, CR_BAG_QUEUE, cr_process_space(), bytes, things, THINGS);
+    error = cr_bag_new(&made->bag, CR_BAG_QUEUE, cr_life_space(), bytes, things, THINGS);
     if (error)
         goto fail_unmap;
     *queue = made;

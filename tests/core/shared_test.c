@@ -684,9 +684,9 @@ START_TEST(each_kind_refuses_the_others)
     MUST_BE(coir_shared_semaphore_from(bag, &semaphore), -EINVAL);
     close(bag);
     label.kind = CR_BAG_MUTEX;
-    label.space = cr_process_space() + 1;
+    label.space = cr_life_space() + 1;
     bag = pack(&label, sizeof label, &bell, 1);
-    if (cr_process_space())
+    if (cr_life_space())
         MUST_BE(coir_shared_mutex_from(bag, &mutex), -EXDEV);
     MUST_BE(coir_shared_queue_open(0, &(struct coir_shared_queue *){NULL}), -EINVAL);
     MUST_BE(coir_shared_queue_open(SIZE_MAX, &(struct coir_shared_queue *){NULL}), -EINVAL);
@@ -742,7 +742,7 @@ START_TEST(too_many_processes_are_refused)
     MUST_BE(memory->members[200].pid, getpid());
     MUST_BE(memory->lost, 1);
     memory->members[200].born -= 1000000; /* as if this number were another process's by now */
-    if (cr_process_born(getpid())) {
+    if (cr_life_born(getpid())) {
         MUST(cr_member_has_ended(memory, 200));
         MUST_BE(cr_owner_member(memory->owner), 200);
     }
