@@ -155,7 +155,7 @@ reap(struct server *server)
     for (size_t i = server->count; i-- > 0;) {
         struct kept *kept = &server->kept[i];
         int result;
-        if (cr_process_reap(kept->pid, -1, false, &result) == -EAGAIN)
+        if (cr_process_reap(kept->pid, -1, CR_REAP_NOW, &result) == -EAGAIN)
             continue;
         if (kept->line >= 0) {
             (void)cr_word_say(kept->line, CR_WORD_ENDED, result);
@@ -294,5 +294,5 @@ cr_helper_stop(struct cr_helper *helper)
     helper->fd = -1;
     /* It may have been stopped, and waits for nothing that it would lose. */
     (void)cr_process_kill(helper->pid, -1, SIGKILL);
-    (void)cr_process_reap(helper->pid, -1, true, &result);
+    (void)cr_process_reap(helper->pid, -1, CR_REAP_WAIT, &result);
 }

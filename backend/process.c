@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/single_threaded.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -78,6 +79,12 @@ cr_process_self(void)
 }
 
 bool
+cr_process_is_single(void)
+{
+    return __libc_single_threaded;
+}
+
+bool
 cr_process_is_first_thread(void)
 {
     return syscall(SYS_gettid) == getpid();
@@ -90,13 +97,14 @@ cr_process_watch(pid_t pid)
 }
 
 int
-cr_process_reap(pid_t pid, int watch, bool block, int *result)
+cr_process_reap(pid_t pid, int watch, enum cr_reap how, int *result)
 {
+    static const int options[] = {[CR_REAP_NOW] = WNOHANG, [CR_REAP_WAIT] = 0, [CR_REAP_LEAVE] = WNOHANG | WNOWAIT};
     siginfo_t end = {.si_pid = 0};
     int answer;
     do
         answer = result_of(waitid(watch >= 0 ? BY_WATCH : P_PID, (id_t)(watch >= 0 ? watch : pid), &end,
-                                  WEXITED | __WALL | (block ? 0 : WNOHANG)));
+                                  WEXITED | __WALL | options[how]));
     while (answer == -EINTR);
     if (answer)
         return answer;

@@ -17,14 +17,16 @@ pid_t cr_process_fork(void);
 int cr_process_duplicate(int fd); /* close-on-exec; -EBADF, -EMFILE */
 
 pid_t cr_process_self(void);
+bool cr_process_is_single(void);       /* it has started no thread so far, whatever an emulator or a sanitizer has */
 bool cr_process_is_first_thread(void); /* the calling thread is the one main began in */
 
 /* A descriptor that can be read once the child has ended; reading it fails then. -ENOSYS, -EMFILE ... */
 int cr_process_watch(pid_t pid);
 
 /* 0: it has ended, is no more, and *result is its exit code or -(COIR_KILLED + signal); -EAGAIN: it runs; -ECHILD: somebody
- * else has waited for it. watch: of cr_process_watch, or negative. block: until it has ended. */
-int cr_process_reap(pid_t pid, int watch, bool block, int *result);
+ * else has waited for it. watch: of cr_process_watch, or negative. WAIT: until it has ended; LEAVE: its number stays its own. */
+enum cr_reap { CR_REAP_NOW, CR_REAP_WAIT, CR_REAP_LEAVE };
+int cr_process_reap(pid_t pid, int watch, enum cr_reap how, int *result);
 int cr_process_kill(pid_t pid, int watch, int signal); /* -ESRCH, -EINVAL */
 int cr_process_kill_group(pid_t group, int signal);
 

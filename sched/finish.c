@@ -20,7 +20,8 @@ fiber_main(void *arg)
     if (task->locals)
         cr_locals_end(task);
     if (cr_unlikely(task->held != NULL))
-        cr_held_check(task, cr_stack_bottom(&cr_here.worker->stacks, &task->stack));
+        cr_held_check(task, cr_stack_bottom(&cr_here.worker->stacks, &task->stack),
+                      cr_stack_top(&cr_here.worker->stacks, &task->stack));
     CR_SHARED_WRITE(task->result) = result;
     cr_store_rlx(&task->flags, cr_load_rlx(&task->flags) | CR_TASK_OVER);
     cr_context_end(&task->context, &cr_here.worker->loop);

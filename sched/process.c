@@ -4,15 +4,13 @@
  * and looks after it until it has ended. So whatever works on tasks works on processes: join, scopes, limits, select. Cancel
  * ends the fiber's wait, and it passes it on as SIGTERM; its own waits are shielded from then on.
  *
- * The child's end is seen by a descriptor of it (pidfd), which can be read then; where there is none, it is asked for every
- * few milliseconds. A child that the helper keeps ends with a word on the line.
+ * The child's end is seen by sched/watch.c. A child that the helper keeps ends with a word on the line.
  *
  * When the runtime stops, a daemon has a second after SIGTERM, and then gets SIGKILL; an orphan is left alone. */
 #include "sched/process.h"
 #include "backend/descriptor.h"
 #include "backend/process.h"
 #include "base/memory.h"
-#include "sched/operate.h"
 #include "sched/runtime.h"
 
 #include <signal.h>
@@ -94,7 +92,7 @@ cr_parcel_make(struct coir_task *task, coir_function *function, void *arg, const
         struct cr_process *process = (struct cr_process *)parcel;
         process->orphan = options->orphan;
         process->daemon = options->daemon;
-        process->watch = process->line = -1;
+        process->watched.fd = process->line = -1;
     }
     task->copy = parcel;
     CR_SHARED_WRITE(task->function) = is_process ? look_after : run_parcel;
@@ -110,18 +108,18 @@ static void
 describe(const void *object, char *text, size_t size)
 {
     const struct cr_process *process = object;
-    snprintf(text, size, "the end of process %d", (int)process->number);
+    snprintf(text, size, "the end of process %d", (int)process->watched.number);
 }
 
 static const struct cr_edge_kind kind_end = {.describe = describe};
 
-/* Until the descriptor can be read, and reads; what operations answer. */
+/* One word: how many bytes; else what operations answer. */
 static int
-read_from(const struct cr_process *process, int fd, enum cr_op_kind kind, struct cr_word *word, coir_time deadline)
+read_word(const struct cr_process *process, struct cr_word *word, coir_time deadline)
 {
     struct cr_edge edge = {.kind = &kind_end, .object = process};
     struct cr_pending pending = {
-        .op = {.kind = kind, .fd = fd, .by_poll = kind == CR_OP_READ, .data = word, .length = sizeof *word}};
+        .op = {.kind = CR_OP_RECEIVE, .fd = process->line, .data = word, .length = sizeof *word}};
     int error = cr_enter(cr_task_self(), deadline);
     return error ? error : cr_operate_for(&pending, &edge, NULL, deadline);
 }
@@ -138,7 +136,7 @@ await_word(struct cr_process *process, int *result, coir_time deadline)
 {
     struct cr_word word;
     for (;;) {
-        int size = read_from(process, process->line, CR_OP_RECEIVE, &word, deadline);
+        int size = read_word(process, &word, deadline);
         if (is_about_us(size))
             return size;
         if (size != (int)sizeof word || word.kind == CR_WORD_FAILED) {
@@ -157,41 +155,10 @@ await_word(struct cr_process *process, int *result, coir_time deadline)
     }
 }
 
-/* One of our own. It is asked under the guard, so that no signal is sent to whoever gets its number next. */
-static int
-await_watch(struct cr_process *process, int *result, coir_time deadline)
-{
-    struct cr_word none;
-    for (;;) {
-        int told = 0, answer;
-        uintptr_t state;
-        if (process->watch >= 0)
-            told = read_from(process, process->watch, CR_OP_READ, &none, deadline);
-        state = cr_guard_take(&process->word);
-        answer = cr_process_reap(process->pid, process->watch, false, result);
-        if (answer != -EAGAIN)
-            process->pid = 0;
-        cr_guard_release(&process->word, state);
-        if (answer == -ECHILD)
-            *result = cr_fail(-ECHILD, "how process %d ended is not known: somebody else has waited for it",
-                              (int)process->number);
-        if (answer != -EAGAIN)
-            return 0;
-        if (is_about_us(told))
-            return told;
-        if (process->watch < 0 || told != -EINVAL) { /* nothing tells, or not now */
-            coir_time next = coir_after(ASK_AGAIN);
-            answer = coir_sleep(deadline < next ? deadline : next);
-            if (answer || (deadline != COIR_NEVER && deadline <= coir_now()))
-                return answer ? answer : -ETIMEDOUT;
-        }
-    }
-}
-
 static int
 await(struct cr_process *process, int *result, coir_time deadline)
 {
-    return process->kept ? await_word(process, result, deadline) : await_watch(process, result, deadline);
+    return process->kept ? await_word(process, result, deadline) : cr_watch_await(&process->watched, result, deadline);
 }
 
 /* ---- The task's own function ---- */
@@ -199,14 +166,11 @@ await(struct cr_process *process, int *result, coir_time deadline)
 static int
 signal_to(struct cr_process *process, int signal)
 {
-    uintptr_t state = cr_guard_take(&process->word);
-    int error = -ESRCH;
-    if (process->pid && process->kept)
-        error = cr_word_say(process->line, CR_WORD_KILL, signal);
-    else if (process->pid)
-        error = cr_process_kill(process->pid, process->watch, signal);
-    cr_guard_release(&process->word, state);
-    return error == -EPIPE ? -ESRCH : error;
+    uintptr_t state = cr_guard_take(&process->watched.word);
+    int error = process->kept && process->watched.pid ? cr_word_say(process->line, CR_WORD_KILL, signal) : -ESRCH;
+    bool kept = process->kept;
+    cr_guard_release(&process->watched.word, state);
+    return kept ? error == -EPIPE ? -ESRCH : error : cr_watch_kill(&process->watched, signal, false);
 }
 
 static bool
@@ -235,14 +199,10 @@ await_told(struct cr_process *process)
 static void
 let_go(struct cr_process *process)
 {
-    uintptr_t state = cr_guard_take(&process->word);
-    process->pid = 0;
-    cr_guard_release(&process->word, state);
-    if (process->watch >= 0)
-        (void)cr_descriptor_close(process->watch);
+    cr_watch_end(&process->watched); /* from here on nobody says anything on the line */
     if (process->line >= 0)
         (void)cr_descriptor_close(process->line);
-    process->watch = process->line = -1;
+    process->line = -1;
 }
 
 int
@@ -262,7 +222,7 @@ cr_process_look_after(struct cr_process *process)
     {
         COIR_SHIELD();
         while (!process->kept && !process->has_returned && process->line >= 0 &&
-               read_from(process, process->line, CR_OP_RECEIVE, &word, COIR_NOW) == (int)sizeof word)
+               read_word(process, &word, COIR_NOW) == (int)sizeof word)
             if (word.kind == CR_WORD_RETURNED) {
                 process->returned = word.value;
                 process->has_returned = true;
@@ -303,8 +263,7 @@ await_beginning(struct cr_process *process)
     uintptr_t state;
     int size;
     COIR_SHIELD(); /* the helper does one thing after the other, and soon */
-    while ((size = read_from(process, process->line, CR_OP_RECEIVE, &word, COIR_NEVER)) == (int)sizeof word &&
-           word.kind == CR_WORD_RETURNED) {
+    while ((size = read_word(process, &word, COIR_NEVER)) == (int)sizeof word && word.kind == CR_WORD_RETURNED) {
         process->returned = word.value; /* a child may be faster than its helper */
         process->has_returned = true;
     }
@@ -312,13 +271,14 @@ await_beginning(struct cr_process *process)
         return cr_fail(-ECHILD, "the helper that makes processes is gone");
     if (word.kind == CR_WORD_FAILED)
         return cr_fail(word.value, "no process for the task: %s", coir_error_text(word.value));
-    state = cr_guard_take(&process->word);
-    process->number = word.value;
-    process->kept = word.kind == CR_WORD_KEPT;
-    process->pid = word.value;
-    if (!process->kept)
-        process->watch = cr_process_watch(word.value);
-    cr_guard_release(&process->word, state);
+    if (word.kind == CR_WORD_STARTED) {
+        cr_watch_begin(&process->watched, word.value);
+        return 0;
+    }
+    state = cr_guard_take(&process->watched.word);
+    process->kept = true;
+    process->watched.pid = process->watched.number = word.value;
+    cr_guard_release(&process->watched.word, state);
     return 0;
 }
 
@@ -366,9 +326,9 @@ coir_task_pid(const struct coir_task *task)
     uintptr_t state;
     if (!process)
         return cr_process_self();
-    state = cr_guard_take(&process->word);
-    pid = process->number;
-    cr_guard_release(&process->word, state);
+    state = cr_guard_take(&process->watched.word);
+    pid = process->watched.number;
+    cr_guard_release(&process->watched.word, state);
     return pid;
 }
 

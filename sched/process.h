@@ -3,7 +3,7 @@
 #define CR_SCHED_PROCESS_H
 
 #include "backend/helper.h"
-#include "sched/task.h"
+#include "sched/watch.h"
 
 /* What goes along with a task besides a plain argument; its block's copy then is this (CR_TASK_PARCEL). Duplicates of
  * descriptors are the task's own: those it has not asked for are closed when it ends. */
@@ -24,10 +24,7 @@ void cr_parcel_drop(struct cr_parcel *parcel); /* before its memory is freed */
 /* A process that a task looks after; its block's copy, too. */
 struct cr_process {
     struct cr_parcel parcel;
-    CR_ATOMIC(uintptr_t) word; /* the guard of the following, which kill reads */
-    pid_t pid;                 /* to send signals to; 0: not yet, or no more */
-    pid_t number;              /* the same, for good */
-    int watch;                 /* of cr_process_watch; negative: there is none */
+    struct cr_watched watched; /* it; its guard is also that of the following */
     int line;                  /* to the child's helper, and from there; -1: none */
     bool kept;                 /* its helper waits for it */
     /* Its task only. */

@@ -297,6 +297,8 @@ count_threads(void)
     int threads;
     if (!cr_world.threads)
         return -ENOTSUP;
+    if (cr_process_is_single())
+        return 1;
     while ((threads = cr_world.threads()) > ALONE && cr_now() < until)
         cr_world.thread_pause();
     return threads;

@@ -297,7 +297,7 @@ leave(void *value)
     cr_here.task = task;
     cr_locals_end(task);
     if (task->held && cr_world.thread_bounds(&bottom, &size) == 0)
-        cr_held_check(task, bottom);
+        cr_held_check(task, bottom, (char *)bottom + size);
     if (task->bell >= 0)
         cr_block.bell_close(task->bell);
     cr_here.task = NULL;

@@ -75,7 +75,7 @@ finish(struct coir_task *task, int result)
     if (task->locals)
         cr_locals_end(task);
     if (task->held && cr_world.thread_bounds(&bottom, &size) == 0)
-        cr_held_check(task, bottom);
+        cr_held_check(task, bottom, (char *)bottom + size);
     if (task->bell >= 0)
         cr_block.bell_close(task->bell);
     CR_SHARED_WRITE(task->result) = result;

@@ -187,10 +187,16 @@ core_is_long(void)
     return text && *text && strcmp(text, "0") != 0;
 }
 
+bool
+core_is_emulated(void)
+{
+    return getenv("COIR_EMULATED") != NULL;
+}
+
 long
 core_rounds(long many)
 {
-    return (CORE_TSAN ? many / 20 : CORE_ASAN ? many / 4 : many) * (core_is_long() ? 5 : 1);
+    return (CORE_TSAN || core_is_emulated() ? many / 20 : CORE_ASAN ? many / 4 : many) * (core_is_long() ? 5 : 1);
 }
 
 long

@@ -91,6 +91,7 @@ long core_rounds(long many);
 long core_freed(long many, int loops);
 long core_fibers(long many); /* at most COIR_TEST_FIBERS (under TSan 4,000 unless set) */
 bool core_is_long(void);
+bool core_is_emulated(void); /* COIR_EMULATED: another processor's instructions, ten to twenty times slower */
 
 int core_open_descriptors(void);
 /* How many descriptors may be used, at most so many: the process's limit is raised as far as needed and possible; the

@@ -1,0 +1,23 @@
+/* backend/signal.h: signals that are caught for whoever listens. */
+#ifndef CR_SIGNAL_H
+#define CR_SIGNAL_H
+
+#include "base/atomic.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct cr_signal_set {
+    CR_ATOMIC(struct cr_signal_set *) next;
+    uint64_t wanted;          /* a bit for each number, from 1 */
+    CR_ATOMIC(uint64_t) come; /* and of those that have come */
+    int bell;                 /* an eventfd: rung for each */
+};
+
+/* From now on: 0; -EINVAL, -EMFILE. */
+int cr_signal_listen(struct cr_signal_set *set, const int *signals, size_t count);
+/* One that has come: its number; 0: none. */
+int cr_signal_take(struct cr_signal_set *set);
+void cr_signal_leave(struct cr_signal_set *set); /* the bell is its own to be closed */
+
+#endif
