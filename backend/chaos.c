@@ -130,6 +130,8 @@ static cr_operation_attempt *const attempts[CR_OP_KINDS] = {
     [CR_OP_CONNECT] = cr_operation_under,
     [CR_OP_RECEIVE_MESSAGE] = message_with_chaos,
     [CR_OP_SEND_MESSAGE] = message_with_chaos,
+    [CR_OP_READABLE] = cr_operation_under,
+    [CR_OP_WRITABLE] = cr_operation_under,
 };
 
 /* ---- What the environment says ---- */

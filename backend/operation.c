@@ -140,6 +140,12 @@ try_connect(struct cr_op *op)
 }
 
 static int
+look(struct cr_op *op)
+{
+    return is_ready(op->fd, cr_op_direction(op) == CR_OP_OUT ? POLLOUT : POLLIN);
+}
+
+static int
 try_receive_message(struct cr_op *op)
 {
     return CR_FAIL(CR_FAULT_RECEIVE) ? -ECONNRESET : result(recvmsg(op->fd, op->data, MSG_DONTWAIT | MSG_CMSG_CLOEXEC));
@@ -160,6 +166,8 @@ static cr_operation_attempt *const real[CR_OP_KINDS] = {
     [CR_OP_CONNECT] = try_connect,
     [CR_OP_RECEIVE_MESSAGE] = try_receive_message,
     [CR_OP_SEND_MESSAGE] = try_send_message,
+    [CR_OP_READABLE] = look,
+    [CR_OP_WRITABLE] = look,
 };
 
 /* The first operation of a process that has no runtime: now is the time to ask for chaos. */
@@ -173,9 +181,16 @@ begin_and_try(struct cr_op *op)
 }
 
 static cr_operation_attempt *const beginning[CR_OP_KINDS] = {
-    [CR_OP_RECEIVE] = begin_and_try,         [CR_OP_SEND] = begin_and_try,         [CR_OP_READ] = begin_and_try,
-    [CR_OP_WRITE] = begin_and_try,           [CR_OP_ACCEPT] = begin_and_try,       [CR_OP_CONNECT] = begin_and_try,
-    [CR_OP_RECEIVE_MESSAGE] = begin_and_try, [CR_OP_SEND_MESSAGE] = begin_and_try,
+    [CR_OP_RECEIVE] = begin_and_try,
+    [CR_OP_SEND] = begin_and_try,
+    [CR_OP_READ] = begin_and_try,
+    [CR_OP_WRITE] = begin_and_try,
+    [CR_OP_ACCEPT] = begin_and_try,
+    [CR_OP_CONNECT] = begin_and_try,
+    [CR_OP_RECEIVE_MESSAGE] = begin_and_try,
+    [CR_OP_SEND_MESSAGE] = begin_and_try,
+    [CR_OP_READABLE] = look,
+    [CR_OP_WRITABLE] = look,
 };
 
 static cr_operation_attempt *const *installed = real;

@@ -24,6 +24,8 @@ enum cr_op_kind {
     CR_OP_CONNECT,         /* data, length: the address */
     CR_OP_RECEIVE_MESSAGE, /* data: struct msghdr; as with recvmsg what is in it is changed */
     CR_OP_SEND_MESSAGE,    /* the same: sendmsg, whole or not at all */
+    CR_OP_READABLE,        /* 0 once it can be read from, or has ended; nothing is taken */
+    CR_OP_WRITABLE,        /* 0 once it can be written to, or has ended */
     CR_OP_KINDS
 };
 
@@ -65,10 +67,9 @@ struct cr_op {
 static inline enum cr_op_direction
 cr_op_direction(const struct cr_op *op)
 {
-    return op->kind == CR_OP_SEND || op->kind == CR_OP_WRITE || op->kind == CR_OP_CONNECT ||
-                   op->kind == CR_OP_SEND_MESSAGE
-               ? CR_OP_OUT
-               : CR_OP_IN;
+    static const uint32_t out =
+        1 << CR_OP_SEND | 1 << CR_OP_WRITE | 1 << CR_OP_CONNECT | 1 << CR_OP_SEND_MESSAGE | 1 << CR_OP_WRITABLE;
+    return out >> op->kind & 1 ? CR_OP_OUT : CR_OP_IN;
 }
 
 /* What a kind of operation is: one system call, or what stands for it. */

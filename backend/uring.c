@@ -217,6 +217,7 @@ static const struct {
     [CR_OP_RECEIVE] = {CR_FAULT_RECEIVE, -ECONNRESET}, [CR_OP_SEND] = {CR_FAULT_SEND, -ECONNRESET},
     [CR_OP_READ] = {CR_FAULT_RECEIVE, -EIO},           [CR_OP_WRITE] = {CR_FAULT_SEND, -EIO},
     [CR_OP_ACCEPT] = {CR_FAULT_ACCEPT, -EMFILE},       [CR_OP_CONNECT] = {CR_FAULT_CONNECT, -ECONNREFUSED},
+    [CR_OP_READABLE] = {CR_FAULT_ATTACH, -ENOMEM},     [CR_OP_WRITABLE] = {CR_FAULT_ATTACH, -ENOMEM},
 };
 
 /* Whether a plain system call comes first. Not for files, which block; for the reading of what is no socket only if the
@@ -231,6 +232,8 @@ tries_first(const struct cr_op *op)
     case CR_OP_WRITE:
     case CR_OP_RECEIVE_MESSAGE:
     case CR_OP_SEND_MESSAGE:
+    case CR_OP_READABLE:
+    case CR_OP_WRITABLE:
         return true;
     case CR_OP_CONNECT:
         return op->begun || ((const struct sockaddr *)op->data)->sa_family == AF_UNIX;

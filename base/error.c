@@ -25,6 +25,7 @@ static const struct {
     {EOWNERDEAD, "who was to do it has ended"},
     {ENOENT, "no such name"},
     {EMSGSIZE, "too long"},
+    {EOWNERDEAD, "who had it has died"},
     {ERANGE, "its descriptor's number is too large for this backend"},
 };
 

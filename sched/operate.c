@@ -60,6 +60,8 @@ not_by_backend(struct cr_worker *worker, struct cr_op *op, int answer)
         [CR_OP_CONNECT] = "dial",
         [CR_OP_RECEIVE_MESSAGE] = "receive",
         [CR_OP_SEND_MESSAGE] = "send",
+        [CR_OP_READABLE] = "wait",
+        [CR_OP_WRITABLE] = "wait",
     };
     if (answer == CR_BLOCKS)
         return cr_offload(block, op);
@@ -182,6 +184,8 @@ describe(const void *object, char *text, size_t size)
         [CR_OP_CONNECT] = "the peer's answer on",
         [CR_OP_RECEIVE_MESSAGE] = "a message at",
         [CR_OP_SEND_MESSAGE] = "room to send to",
+        [CR_OP_READABLE] = "news on",
+        [CR_OP_WRITABLE] = "room on",
     };
     const struct cr_op *op = object;
     snprintf(text, size, "%s descriptor %d", kinds[op->kind], op->fd);

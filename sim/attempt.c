@@ -304,6 +304,16 @@ try_connect(struct cr_op *op)
     return result;
 }
 
+static int
+look(struct cr_op *op)
+{
+    struct cr_socket *socket;
+    int result = find(op, &socket);
+    if (result)
+        return result;
+    return cr_socket_ready(socket) & (cr_op_direction(op) == CR_OP_OUT ? POLLOUT : POLLIN) ? 0 : -EAGAIN;
+}
+
 /* Without descriptors: nobody can send one. */
 static int
 try_receive_message(struct cr_op *op)
@@ -333,6 +343,8 @@ static cr_operation_attempt *const attempts[CR_OP_KINDS] = {
     [CR_OP_CONNECT] = try_connect,
     [CR_OP_RECEIVE_MESSAGE] = try_receive_message,
     [CR_OP_SEND_MESSAGE] = try_send_message,
+    [CR_OP_READABLE] = look,
+    [CR_OP_WRITABLE] = look,
 };
 
 void
