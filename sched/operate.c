@@ -8,6 +8,7 @@
  * through reap like any other; only then the task is made ready. So a record never outlives its frame. */
 #include "sched/operate.h"
 #include "backend/block.h"
+#include "backend/file_call.h"
 #include "sched/feed.h"
 #include "sched/runtime.h"
 
@@ -52,8 +53,8 @@ static int
 not_by_backend(struct cr_worker *worker, struct cr_op *op, int answer)
 {
     static const char *const calls[CR_OP_KINDS] = {
-        [CR_OP_RECEIVE] = "read", [CR_OP_SEND] = "write",    [CR_OP_READ] = "read",
-        [CR_OP_WRITE] = "write",  [CR_OP_ACCEPT] = "accept", [CR_OP_CONNECT] = "dial",
+        [CR_OP_RECEIVE] = "read",  [CR_OP_SEND] = "write",   [CR_OP_READ] = "read", [CR_OP_WRITE] = "write",
+        [CR_OP_ACCEPT] = "accept", [CR_OP_CONNECT] = "dial", [CR_OP_FILE] = "file",
     };
     if (answer == CR_BLOCKS)
         return cr_offload(block, op);
@@ -173,6 +174,10 @@ describe(const void *object, char *text, size_t size)
         [CR_OP_ACCEPT] = "a connection at", [CR_OP_CONNECT] = "the peer's answer on",
     };
     const struct cr_op *op = object;
+    if (op->kind == CR_OP_FILE) {
+        snprintf(text, size, "the file system, to %s", cr_file_call_name(op->data));
+        return;
+    }
     snprintf(text, size, "%s descriptor %d", kinds[op->kind], op->fd);
 }
 

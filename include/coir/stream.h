@@ -31,7 +31,7 @@ COIR_EXPORT int coir_stream_dial(const char *address, const struct coir_stream_o
                                  struct coir_stream **stream, coir_time deadline);
 
 /* Takes a descriptor over (socket, pipe, terminal, file): coir_stream_close will close it. Its O_NONBLOCK is left as it
- * is. -EBADF, -ENOMEM, -EINVAL (not open for reading or writing in a way a stream can use: epoll, listening sockets). */
+ * is. A regular file is written at once (coir_file_open collects first); else it is as coir/file.h says. -EBADF, -ENOMEM, -EINVAL (not open for reading or writing in a way a stream can use: epoll, listening sockets). */
 COIR_EXPORT int coir_stream_from(int fd, struct coir_stream **stream);
 
 /* Two ends of one connection (a Unix socket pair). */
@@ -71,7 +71,9 @@ COIR_EXPORT int coir_stream_shutdown(struct coir_stream *stream, coir_time deadl
  * not suspend. */
 COIR_EXPORT void coir_stream_abort(struct coir_stream *stream);
 
-/* The owner's last call: closes and frees, of NULL nothing. 0. No call on it may be running or come after. */
+/* The owner's last call: closes and frees, of NULL nothing. 0; of a file the first failure that nobody has been told of.
+ * Suspends if it is one with something collected, or a replacement; that cannot be canceled. No call on it may be running or
+ * come after. */
 COIR_EXPORT int coir_stream_close(struct coir_stream *stream);
 
 /* The descriptor, borrowed; -EBADF: a pipe that has been shut down. What coir has read ahead (the rest of a line's bytes; on
