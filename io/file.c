@@ -282,6 +282,15 @@ cr_file_put(struct coir_stream *stream, struct iovec *parts, size_t count, bool 
 }
 
 int
+cr_file_ready(struct coir_stream *stream, coir_time deadline)
+{
+    int error = stream->is_file ? give_back(stream) : 0;
+    if (error || !stream->file)
+        return error;
+    return stream->file->writes ? cr_file_write_out(stream, deadline) : -EBADF;
+}
+
+int
 cr_file_before_reading(struct coir_stream *stream, coir_time deadline)
 {
     struct cr_file *file = stream->file;

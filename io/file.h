@@ -37,6 +37,8 @@ int cr_file_call(struct cr_file_call *call, coir_time deadline);
 
 /* stream.c's. In the turn: all parts, which are changed on the way; *begun: some of them are out, or lost. */
 int cr_file_put(struct coir_stream *stream, struct iovec *parts, size_t count, bool *begun, coir_time deadline);
+/* In the turn, before something is written past the buffers: nothing is collected, nothing is read ahead. 0, or -errno. */
+int cr_file_ready(struct coir_stream *stream, coir_time deadline);
 /* What was collected, to the kernel. */
 int cr_file_write_out(struct coir_stream *stream, coir_time deadline);
 /* Before the kernel is asked for more: 0, or why it is not. */

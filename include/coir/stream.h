@@ -64,6 +64,15 @@ COIR_EXPORT int coir_stream_write_parts(struct coir_stream *stream, const struct
 COIR_EXPORT int coir_stream_print(struct coir_stream *stream, coir_time deadline, const char *format, ...)
     COIR_PRINTF(3, 4);
 
+/* Moves up to limit bytes (-1: all up to the end) of from into to, in the kernel where it can: how many. All others see one
+ * read and one write. A failure is answered also when something has been moved: who needs to know how far it came copies
+ * in pieces. After -ETIMEDOUT and -ECANCELED nothing is lost: what is not in to can still be read from from. With COIR_NOW
+ * what can be moved at once, -EAGAIN: nothing. -EPIPE: to's peer is gone, or one of them was aborted (which is noticed when
+ * the copy comes to that side). Others are from's.
+ * -EINVAL: a file into itself. */
+COIR_EXPORT int64_t coir_stream_copy(struct coir_stream *from, struct coir_stream *to, int64_t limit,
+                                     coir_time deadline);
+
 /* Nothing more goes out (half-close); the peer of a socket or a pipe reads the end. Waits for writes under way. */
 COIR_EXPORT int coir_stream_shutdown(struct coir_stream *stream, coir_time deadline);
 
