@@ -132,6 +132,7 @@ static cr_operation_attempt *const attempts[CR_OP_KINDS] = {
     [CR_OP_SEND_MESSAGE] = message_with_chaos,
     [CR_OP_READABLE] = cr_operation_under,
     [CR_OP_WRITABLE] = cr_operation_under,
+    [CR_OP_FILE] = cr_operation_under,
 };
 
 /* ---- What the environment says ---- */

@@ -142,8 +142,10 @@ cr_ready_start(void *self, struct cr_op *op)
     enum cr_op_direction direction = cr_op_direction(op);
     struct cr_ready_row *row;
     int result = -EAGAIN;
-    if (op->is_file)
-        return CR_BLOCKS;
+    if (op->is_file) {
+        result = cr_operation_try_now(op);
+        return result != -EAGAIN || op->try_only ? result : CR_BLOCKS;
+    }
     row = find(ready, op->fd);
     if (cr_unlikely(!row))
         return -ENOMEM;

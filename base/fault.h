@@ -25,7 +25,8 @@
     SITE(RECEIVE, "recv, read")                  \
     SITE(SEND, "send, write")                    \
     SITE(ENTER, "io_uring_enter")                \
-    SITE(RESOLVE, "name resolution")
+    SITE(RESOLVE, "name resolution")             \
+    SITE(FILE, "open, fsync, rename ...")
 
 #define CR_FAULT_ENUM(name, text) CR_FAULT_##name,
 enum cr_fault_site { CR_FAULT_SITES(CR_FAULT_ENUM) CR_FAULT_COUNT };

@@ -8,6 +8,7 @@
  * through reap like any other; only then the task is made ready. So a record never outlives its frame. */
 #include "sched/operate.h"
 #include "backend/block.h"
+#include "backend/file_call.h"
 #include "sched/feed.h"
 #include "sched/runtime.h"
 
@@ -62,6 +63,7 @@ not_by_backend(struct cr_worker *worker, struct cr_op *op, int answer)
         [CR_OP_SEND_MESSAGE] = "send",
         [CR_OP_READABLE] = "wait",
         [CR_OP_WRITABLE] = "wait",
+        [CR_OP_FILE] = "file",
     };
     if (answer == CR_BLOCKS)
         return cr_offload(block, op);
@@ -188,6 +190,10 @@ describe(const void *object, char *text, size_t size)
         [CR_OP_WRITABLE] = "room on",
     };
     const struct cr_op *op = object;
+    if (op->kind == CR_OP_FILE) {
+        snprintf(text, size, "the file system, to %s", cr_file_call_name(op->data));
+        return;
+    }
     snprintf(text, size, "%s descriptor %d", kinds[op->kind], op->fd);
 }
 

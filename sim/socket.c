@@ -362,6 +362,8 @@ static int
 row_kind(int fd, enum cr_file_kind *kind)
 {
     struct cr_socket *socket = cr_host_socket(fd);
+    if (cr_net_is_file(fd))
+        return cr_net_world()->kind(fd, kind);
     if (!socket)
         return -EBADF;
     *kind = socket->family == AF_UNSPEC ? CR_KIND_OTHER : socket->is_pipe ? CR_KIND_PIPE : CR_KIND_SOCKET;
