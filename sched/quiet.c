@@ -18,7 +18,8 @@ static CR_ATOMIC(uint32_t) known;
 static CR_ATOMIC(uint32_t) suspicion_told, told; /* once each */
 
 struct report {
-    uint32_t count; /* of those that wait */
+    uint64_t active; /* as it was */
+    uint32_t count;  /* of those that wait */
     uint32_t lines_count;
     bool somebody_is_awake;
     enum coir_on_deadlock policy;
@@ -75,6 +76,7 @@ is_quiet(struct report *report)
 {
     uint64_t before = cr_load_acq(&active);
     bool quiet;
+    report->active = before;
     if ((uint32_t)before)
         return false;
     cr_runtimes_hold();
@@ -112,8 +114,10 @@ static bool
 are_all_known(void)
 {
     for (int i = 0; i < PATIENCE; i++, cr_world.thread_pause()) {
+        uint32_t those =
+            cr_load_acq(&known); /* first: who comes and is known meanwhile must not stand for one who is not */
         int threads = cr_world.threads();
-        if (threads > 0 && (uint32_t)threads <= cr_load_acq(&known))
+        if (threads > 0 && (uint32_t)threads <= those)
             return true;
     }
     return false;
@@ -134,9 +138,9 @@ look(void)
                 first.count);
         return;
     }
-    /* Who was unknown and has gone since may have woken somebody before. */
+    /* Who was unknown and has gone since may have woken somebody before. If somebody came in since, he looks when he leaves. */
     report.lines = cr_alloc(TOLD * sizeof report.lines[0]);
-    if (is_quiet(&report) && !cr_swap_ar(&told, 1))
+    if (is_quiet(&report) && report.active == first.active && !cr_swap_ar(&told, 1))
         tell(&report);
     cr_free(report.lines);
 }

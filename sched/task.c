@@ -330,8 +330,8 @@ cr_task_attach(void)
         cr_store_rlx(&task->flags, CR_TASK_THREAD | CR_TASK_SERVANT);
     } else {
         cr_store_rlx(&task->flags, CR_TASK_THREAD);
+        cr_quiet_in(); /* awake, before it is one of those that are looked at */
         cr_quiet_know(1);
-        cr_quiet_in();
     }
     cr_store_rlx(&task->runtime, NULL);
     cr_store_rlx(&task->life, 0);
