@@ -49,6 +49,7 @@ struct cr_order {
 struct cr_helper {
     int fd; /* -1: there is none */
     pid_t pid;
+    int watch; /* of cr_process_watch */
 };
 
 /* From a process with one thread. siblings: the calling thread stays as long as the helper does, so that children may be
