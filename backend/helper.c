@@ -31,7 +31,7 @@ struct server {
     int fd;
     pid_t program, self;
     bool siblings;
-    void (*child)(const struct cr_order *order);
+    void (*child)(const struct cr_errand *errand);
     struct kept *kept;
     struct pollfd *pollers; /* of the socket, then of each that is kept */
     size_t count, capacity; /* of kept */
@@ -85,15 +85,15 @@ keep_only(int fd)
 static void
 become(const struct server *server, const struct cr_request *request, bool is_sibling, const int *fds)
 {
-    struct cr_order order = {.request = request, .descriptors = fds + 1, .line = fds[0]};
-    order.arg = request->size ? server->bytes : NULL;
+    struct cr_errand errand = {.request = request, .descriptors = fds + 1, .line = fds[0]};
+    errand.arg = request->size ? server->bytes : NULL;
     if (!request->orphan)
-        order.parent = is_sibling ? server->program : server->self;
+        errand.parent = is_sibling ? server->program : server->self;
     (void)close(server->fd);
     for (size_t i = 0; i < server->count; i++)
         if (server->kept[i].line >= 0)
             (void)close(server->kept[i].line);
-    server->child(&order);
+    server->child(&errand);
 }
 
 static void
@@ -216,7 +216,7 @@ serve(struct server *server)
 /* ---- The program ---- */
 
 int
-cr_helper_start(struct cr_helper *helper, bool siblings, void (*child)(const struct cr_order *order))
+cr_helper_start(struct cr_helper *helper, bool siblings, void (*child)(const struct cr_errand *errand))
 {
     struct server server = {.program = getpid(), .siblings = siblings, .child = child};
     sigset_t all, before;

@@ -34,7 +34,7 @@ struct cr_process {
 };
 
 /* sched/child.c: the child's part: never returns. */
-void cr_child_run(const struct cr_order *order);
+void cr_child_run(const struct cr_errand *errand);
 /* In such a child: SIGTERM now cancels this task, which is alive until the next call. */
 void cr_child_first(struct coir_task *task);
 bool cr_child_is(void);
