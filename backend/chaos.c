@@ -109,9 +109,30 @@ accept_with_chaos(struct cr_op *op)
     return cr_operation_under(op);
 }
 
+/* Messages have borders: they are late, but cut only where they are a stream's. */
+static int
+message_with_chaos(struct cr_op *op)
+{
+    struct iovec *part = ((struct msghdr *)op->data)->msg_iov;
+    if (!op->try_only && happens(AGAIN))
+        return CR_AGAIN;
+    if (op->kind == CR_OP_RECEIVE_MESSAGE && part->iov_len > 1 && happens(SHORT_READ) && is_stream_socket(op))
+        part->iov_len = cut(part->iov_len);
+    return cr_operation_under(op);
+}
+
 static cr_operation_attempt *const attempts[CR_OP_KINDS] = {
-    [CR_OP_RECEIVE] = read_with_chaos, [CR_OP_SEND] = write_with_chaos,    [CR_OP_READ] = read_with_chaos,
-    [CR_OP_WRITE] = write_with_chaos,  [CR_OP_ACCEPT] = accept_with_chaos, [CR_OP_CONNECT] = cr_operation_under,
+    [CR_OP_RECEIVE] = read_with_chaos,
+    [CR_OP_SEND] = write_with_chaos,
+    [CR_OP_READ] = read_with_chaos,
+    [CR_OP_WRITE] = write_with_chaos,
+    [CR_OP_ACCEPT] = accept_with_chaos,
+    [CR_OP_CONNECT] = cr_operation_under,
+    [CR_OP_RECEIVE_MESSAGE] = message_with_chaos,
+    [CR_OP_SEND_MESSAGE] = message_with_chaos,
+    [CR_OP_READABLE] = cr_operation_under,
+    [CR_OP_WRITABLE] = cr_operation_under,
+    [CR_OP_FILE] = cr_operation_under,
 };
 
 /* ---- What the environment says ---- */

@@ -5,6 +5,7 @@
  * with poll first; a pipe that says writable takes at least PIPE_BUF bytes. */
 #include "backend/operation.h"
 #include "backend/chaos.h"
+#include "backend/file_call.h"
 #include "base/check.h"
 #include "base/fault.h"
 
@@ -61,43 +62,88 @@ is_ready(int fd, short events)
     return count > 0 ? 0 : count < 0 ? -errno : -EAGAIN;
 }
 
+/* What the file system cannot say without waiting, or at all (RWF_NOWAIT), is not now. */
+static int
+not_now(int answer)
+{
+    return answer == -EOPNOTSUPP || answer == -ENOSYS || answer == -EINVAL ? -EAGAIN : answer;
+}
+
+static int
+read_file(struct cr_op *op)
+{
+    struct iovec part = {op->data, at_most_int(op->length)};
+    if (CR_FAIL(CR_FAULT_RECEIVE))
+        return -EIO;
+    if (op->try_only)
+        return not_now(result(preadv2(op->fd, &part, 1, -1, RWF_NOWAIT)));
+    return result(read(op->fd, part.iov_base, part.iov_len));
+}
+
 static int
 try_read(struct cr_op *op)
 {
-    int error = op->is_file ? 0 : is_ready(op->fd, POLLIN);
+    int error;
+    if (op->is_file)
+        return read_file(op);
+    error = is_ready(op->fd, POLLIN);
     if (error)
         return error;
     return CR_FAIL(CR_FAULT_RECEIVE) ? -EIO : result(read(op->fd, op->data, at_most_int(op->length)));
 }
 
-/* write(2) to a pipe has no MSG_NOSIGNAL: SIGPIPE is kept from this thread meanwhile, and taken away if it came by us. */
-static int
-write_without_signal(int fd, const void *bytes, size_t length)
+/* write(2) to a pipe has no MSG_NOSIGNAL. */
+void
+cr_signal_hold(struct cr_held_signal *held)
 {
-    struct timespec now = {0, 0};
-    sigset_t pipe, before, pending;
-    int answer;
+    sigset_t pipe, pending;
     sigemptyset(&pipe);
     sigaddset(&pipe, SIGPIPE);
     sigpending(&pending);
-    pthread_sigmask(SIG_BLOCK, &pipe, &before);
-    answer = result(write(fd, bytes, length));
-    if (answer == -EPIPE && !sigismember(&pending, SIGPIPE))
+    held->was_pending = sigismember(&pending, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe, &held->before);
+}
+
+void
+cr_signal_release(struct cr_held_signal *held, int answer)
+{
+    struct timespec now = {0, 0};
+    sigset_t pipe;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    if (answer == -EPIPE && !held->was_pending)
         (void)sigtimedwait(&pipe, NULL, &now);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return answer;
+    pthread_sigmask(SIG_SETMASK, &held->before, NULL);
+}
+
+static int
+write_file(struct cr_op *op)
+{
+    struct iovec part = {op->parts->iov_base, at_most_int(op->parts->iov_len)};
+    if (CR_FAIL(CR_FAULT_SEND))
+        return -EIO;
+    if (op->try_only)
+        return not_now(result(pwritev2(op->fd, &part, 1, -1, RWF_NOWAIT)));
+    return result(write(op->fd, part.iov_base, part.iov_len));
 }
 
 static int
 try_write(struct cr_op *op)
 {
+    struct cr_held_signal held;
     size_t length = op->parts->iov_len;
-    int error = op->is_file ? 0 : is_ready(op->fd, POLLOUT);
-    if (error)
-        return error;
-    if (!op->is_file && length > PIPE_BUF)
-        length = PIPE_BUF;
-    return CR_FAIL(CR_FAULT_SEND) ? -EIO : write_without_signal(op->fd, op->parts->iov_base, length);
+    int answer;
+    if (op->is_file)
+        return write_file(op);
+    answer = is_ready(op->fd, POLLOUT);
+    if (answer)
+        return answer;
+    if (CR_FAIL(CR_FAULT_SEND))
+        return -EIO;
+    cr_signal_hold(&held);
+    answer = result(write(op->fd, op->parts->iov_base, length > PIPE_BUF ? PIPE_BUF : length));
+    cr_signal_release(&held, answer);
+    return answer;
 }
 
 /* The listener is coir's own and non-blocking. What an accept can answer for a connection that died in the queue
@@ -139,9 +185,43 @@ try_connect(struct cr_op *op)
     return -error;
 }
 
+/* Never -EAGAIN when it may wait: nobody could tell when to try again. */
+static int
+try_file(struct cr_op *op)
+{
+    return op->try_only ? -EAGAIN : cr_file_call_do(op->data);
+}
+
+static int
+look(struct cr_op *op)
+{
+    return is_ready(op->fd, cr_op_direction(op) == CR_OP_OUT ? POLLOUT : POLLIN);
+}
+
+static int
+try_receive_message(struct cr_op *op)
+{
+    return CR_FAIL(CR_FAULT_RECEIVE) ? -ECONNRESET : result(recvmsg(op->fd, op->data, MSG_DONTWAIT | MSG_CMSG_CLOEXEC));
+}
+
+static int
+try_send_message(struct cr_op *op)
+{
+    return CR_FAIL(CR_FAULT_SEND) ? -ECONNRESET : result(sendmsg(op->fd, op->data, MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
 static cr_operation_attempt *const real[CR_OP_KINDS] = {
-    [CR_OP_RECEIVE] = try_receive, [CR_OP_SEND] = try_send,     [CR_OP_READ] = try_read,
-    [CR_OP_WRITE] = try_write,     [CR_OP_ACCEPT] = try_accept, [CR_OP_CONNECT] = try_connect,
+    [CR_OP_RECEIVE] = try_receive,
+    [CR_OP_SEND] = try_send,
+    [CR_OP_READ] = try_read,
+    [CR_OP_WRITE] = try_write,
+    [CR_OP_ACCEPT] = try_accept,
+    [CR_OP_CONNECT] = try_connect,
+    [CR_OP_RECEIVE_MESSAGE] = try_receive_message,
+    [CR_OP_SEND_MESSAGE] = try_send_message,
+    [CR_OP_READABLE] = look,
+    [CR_OP_WRITABLE] = look,
+    [CR_OP_FILE] = try_file,
 };
 
 /* The first operation of a process that has no runtime: now is the time to ask for chaos. */
@@ -155,8 +235,17 @@ begin_and_try(struct cr_op *op)
 }
 
 static cr_operation_attempt *const beginning[CR_OP_KINDS] = {
-    [CR_OP_RECEIVE] = begin_and_try, [CR_OP_SEND] = begin_and_try,   [CR_OP_READ] = begin_and_try,
-    [CR_OP_WRITE] = begin_and_try,   [CR_OP_ACCEPT] = begin_and_try, [CR_OP_CONNECT] = begin_and_try,
+    [CR_OP_RECEIVE] = begin_and_try,
+    [CR_OP_SEND] = begin_and_try,
+    [CR_OP_READ] = begin_and_try,
+    [CR_OP_WRITE] = begin_and_try,
+    [CR_OP_ACCEPT] = begin_and_try,
+    [CR_OP_CONNECT] = begin_and_try,
+    [CR_OP_RECEIVE_MESSAGE] = begin_and_try,
+    [CR_OP_SEND_MESSAGE] = begin_and_try,
+    [CR_OP_READABLE] = look,
+    [CR_OP_WRITABLE] = look,
+    [CR_OP_FILE] = begin_and_try,
 };
 
 static cr_operation_attempt *const *installed = real;
@@ -186,6 +275,12 @@ cr_operation_under(struct cr_op *op)
 }
 
 int
+cr_operation_real(struct cr_op *op)
+{
+    return real[op->kind](op);
+}
+
+int
 cr_send_now(int fd, const struct iovec *parts, size_t count)
 {
     return cr_likely(cr_load_rlx(&tries) == real) ? send_parts(fd, parts, count) : -EAGAIN;
@@ -199,6 +294,17 @@ cr_operation_try(struct cr_op *op)
         answer = cr_load_acq(&tries)[op->kind](op); /* pairs with precede: what chaos was told */
     while (answer == -EINTR);
     return answer == -EWOULDBLOCK ? -EAGAIN : answer;
+}
+
+int
+cr_operation_try_now(struct cr_op *op)
+{
+    bool try_only = op->try_only;
+    int answer;
+    op->try_only = true;
+    answer = cr_operation_try(op);
+    op->try_only = try_only;
+    return answer;
 }
 
 int

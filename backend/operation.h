@@ -9,6 +9,7 @@
 #include "base/list.h"
 #include "base/world.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,12 +17,17 @@
 #include <sys/uio.h>
 
 enum cr_op_kind {
-    CR_OP_RECEIVE, /* data, length: recv */
-    CR_OP_SEND,    /* parts, count: sendmsg */
-    CR_OP_READ,    /* data, length: read, of what is no socket */
-    CR_OP_WRITE,   /* parts, count: writev, of what is no socket */
-    CR_OP_ACCEPT,  /* the result is the new descriptor, close-on-exec; data: struct sockaddr_storage or NULL */
-    CR_OP_CONNECT, /* data, length: the address */
+    CR_OP_RECEIVE,         /* data, length: recv */
+    CR_OP_SEND,            /* parts, count: sendmsg */
+    CR_OP_READ,            /* data, length: read, of what is no socket */
+    CR_OP_WRITE,           /* parts, count: writev, of what is no socket */
+    CR_OP_ACCEPT,          /* the result is the new descriptor, close-on-exec; data: struct sockaddr_storage or NULL */
+    CR_OP_CONNECT,         /* data, length: the address */
+    CR_OP_RECEIVE_MESSAGE, /* data: struct msghdr; as with recvmsg what is in it is changed */
+    CR_OP_SEND_MESSAGE,    /* the same: sendmsg, whole or not at all */
+    CR_OP_READABLE,        /* 0 once it can be read from, or has ended; nothing is taken */
+    CR_OP_WRITABLE,        /* 0 once it can be written to, or has ended */
+    CR_OP_FILE,            /* data: a struct cr_file_call (file_call.h). is_file */
     CR_OP_KINDS
 };
 
@@ -48,6 +54,7 @@ struct cr_op {
     bool by_poll;    /* uring: this descriptor has to be waited for by a poll. False at the beginning */
     uint8_t stage;   /* uring: where it is */
     int32_t result;
+    int64_t place;              /* uring: of a file, when it was handed in */
     struct cr_feeding *feeding; /* RECEIVE: the stream's place for a feed (feed.h); NULL: it may have none */
     union {
         struct {
@@ -63,7 +70,9 @@ struct cr_op {
 static inline enum cr_op_direction
 cr_op_direction(const struct cr_op *op)
 {
-    return op->kind == CR_OP_SEND || op->kind == CR_OP_WRITE || op->kind == CR_OP_CONNECT ? CR_OP_OUT : CR_OP_IN;
+    static const uint32_t out =
+        1 << CR_OP_SEND | 1 << CR_OP_WRITE | 1 << CR_OP_CONNECT | 1 << CR_OP_SEND_MESSAGE | 1 << CR_OP_WRITABLE;
+    return out >> op->kind & 1 ? CR_OP_OUT : CR_OP_IN;
 }
 
 /* What a kind of operation is: one system call, or what stands for it. */
@@ -71,6 +80,9 @@ typedef int cr_operation_attempt(struct cr_op *op);
 /* Exchanges them, by kind: a simulation's, or ones that look at what they hand on; NULL: the real ones. Before runtimes
  * start. Those that were there before. */
 cr_operation_attempt *const *cr_operation_install(cr_operation_attempt *const *attempts);
+
+/* The real one, whatever is installed: what a simulation does with files. */
+int cr_operation_real(struct cr_op *op);
 
 /* What a socket takes of these parts at once, without a record: how many bytes, or -errno. -EAGAIN, too, when attempts have
  * been exchanged: then each is to be seen. May answer -EINTR. */
@@ -84,6 +96,18 @@ int cr_operation_under(struct cr_op *op);
 /* Does it without waiting: the result; -EAGAIN: not now; CR_AGAIN (by chaos, and not if try_only): as if not now, but
  * nothing will tell when. Never answers -EINTR. */
 int cr_operation_try(struct cr_op *op);
+
+/* The same of a file's: what is in memory (RWF_NOWAIT); -EAGAIN: it would have to wait for the disk, or that is not known. */
+int cr_operation_try_now(struct cr_op *op);
+
+/* What a plain write says to a pipe or socket whose reader is gone, besides its answer: SIGPIPE is kept from the calling
+ * thread between the two, and taken away if answer tells that it came meanwhile. */
+struct cr_held_signal {
+    sigset_t before;
+    bool was_pending;
+};
+void cr_signal_hold(struct cr_held_signal *held);
+void cr_signal_release(struct cr_held_signal *held, int answer);
 
 /* Does it, waiting in the kernel; for helper threads and files. */
 int cr_operation_block(struct cr_op *op);

@@ -128,9 +128,11 @@ fill_connect(struct io_uring_sqe *entry, struct cr_op *op)
     io_uring_prep_connect(entry, op->fd, op->data, (socklen_t)op->length);
 }
 
+/* What has no row is done by plain calls and only waited for (tries_first). */
 static void (*const fill[CR_OP_KINDS])(struct io_uring_sqe *entry, struct cr_op *op) = {
-    [CR_OP_RECEIVE] = fill_receive, [CR_OP_SEND] = fill_send,     [CR_OP_READ] = fill_read,
-    [CR_OP_WRITE] = fill_write,     [CR_OP_ACCEPT] = fill_accept, [CR_OP_CONNECT] = fill_connect,
+    [CR_OP_RECEIVE] = fill_receive,    [CR_OP_SEND] = fill_send,     [CR_OP_READ] = fill_read,
+    [CR_OP_WRITE] = fill_write,        [CR_OP_ACCEPT] = fill_accept, [CR_OP_CONNECT] = fill_connect,
+    [CR_OP_FILE] = cr_uring_fill_call,
 };
 
 /* Into the submission ring, or into the backlog. */
@@ -213,9 +215,15 @@ static const struct {
     enum cr_fault_site site;
     int failure;
 } planned[CR_OP_KINDS] = {
-    [CR_OP_RECEIVE] = {CR_FAULT_RECEIVE, -ECONNRESET}, [CR_OP_SEND] = {CR_FAULT_SEND, -ECONNRESET},
-    [CR_OP_READ] = {CR_FAULT_RECEIVE, -EIO},           [CR_OP_WRITE] = {CR_FAULT_SEND, -EIO},
-    [CR_OP_ACCEPT] = {CR_FAULT_ACCEPT, -EMFILE},       [CR_OP_CONNECT] = {CR_FAULT_CONNECT, -ECONNREFUSED},
+    [CR_OP_RECEIVE] = {CR_FAULT_RECEIVE, -ECONNRESET},
+    [CR_OP_SEND] = {CR_FAULT_SEND, -ECONNRESET},
+    [CR_OP_READ] = {CR_FAULT_RECEIVE, -EIO},
+    [CR_OP_WRITE] = {CR_FAULT_SEND, -EIO},
+    [CR_OP_ACCEPT] = {CR_FAULT_ACCEPT, -EMFILE},
+    [CR_OP_CONNECT] = {CR_FAULT_CONNECT, -ECONNREFUSED},
+    [CR_OP_READABLE] = {CR_FAULT_ATTACH, -ENOMEM},
+    [CR_OP_WRITABLE] = {CR_FAULT_ATTACH, -ENOMEM},
+    [CR_OP_FILE] = {CR_FAULT_FILE, -EIO},
 };
 
 /* Whether a plain system call comes first. Not for files, which block; for the reading of what is no socket only if the
@@ -228,6 +236,10 @@ tries_first(const struct cr_op *op)
     case CR_OP_READ:
         return op->by_poll;
     case CR_OP_WRITE:
+    case CR_OP_RECEIVE_MESSAGE:
+    case CR_OP_SEND_MESSAGE:
+    case CR_OP_READABLE:
+    case CR_OP_WRITABLE:
         return true;
     case CR_OP_CONNECT:
         return op->begun || ((const struct sockaddr *)op->data)->sa_family == AF_UNIX;
@@ -251,8 +263,15 @@ static int
 uring_start(void *opened, struct cr_op *op)
 {
     struct cr_feed *feed = op->feeding ? cr_load_rlx(&op->feeding->feed) : NULL;
-    if (op->is_file && op->try_only)
-        return CR_BLOCKS;
+    if (op->is_file) {
+        int result = cr_operation_try_now(op);
+        if (result != -EAGAIN || op->try_only)
+            return result;
+        if (op->kind == CR_OP_FILE && !cr_uring_has_call(opened, op->data))
+            return CR_BLOCKS;
+        if (op->kind != CR_OP_FILE)
+            op->place = cr_file_move(op->fd, 0, SEEK_CUR);
+    }
     if (feed) {
         int result = CR_FAIL(CR_FAULT_RECEIVE) ? -ECONNRESET : cr_uring_feed_start(opened, op);
         if (result != CR_AGAIN)
@@ -266,7 +285,7 @@ uring_start(void *opened, struct cr_op *op)
         if (result != -EAGAIN || op->try_only)
             return result;
         /* What only a plain call may do is waited for, no more. */
-        op->by_poll |= op->kind == CR_OP_WRITE || op->kind == CR_OP_CONNECT;
+        op->by_poll |= op->kind == CR_OP_WRITE || op->kind == CR_OP_CONNECT || !fill[op->kind];
     } else if (CR_FAIL(planned[op->kind].site)) {
         return planned[op->kind].failure;
     }
@@ -320,15 +339,29 @@ is_about_connection(int result)
            result == -EHOSTDOWN || result == -ENONET || result == -EHOSTUNREACH || result == -ENETUNREACH;
 }
 
+/* When the second half of a request fails, the kernel answers with the first half's count and, up to 6.18 at least, leaves
+ * the file's place where it was: the next write would go over what was written, and succeed. */
+static void
+keep_place(const struct cr_op *op, int result)
+{
+    size_t asked = op->kind == CR_OP_READ ? op->length : op->parts->iov_len;
+    if (result > 0 && (size_t)result < asked && cr_file_move(op->fd, 0, SEEK_CUR) == op->place)
+        (void)cr_file_move(op->fd, result, SEEK_CUR);
+}
+
 /* The kernel's answer to a request, as an operation's result. */
 static void
 complete(struct cr_uring *self, struct cr_op *op, int result, bool is_more)
 {
+    if (op->is_file && op->kind != CR_OP_FILE)
+        keep_place(op, result);
     if (op->kind == CR_OP_CONNECT && result == -EAGAIN)
         result = -ECONNREFUSED; /* as operation.c says it */
     if (op->by_poll && result >= 0) {
         op->eager = true;
         cr_uring_hand_over(self, op, CR_AGAIN);
+    } else if (op->kind == CR_OP_FILE) {
+        cr_uring_hand_over(self, op, result == -EINTR ? CR_AGAIN : result == -EAGAIN ? -EBUSY : result);
     } else if (result == -EAGAIN || (op->kind == CR_OP_CONNECT && result == -EINPROGRESS) ||
                (op->kind == CR_OP_ACCEPT && (result == -EMFILE || result == -ENFILE))) {
         /* A description with O_NONBLOCK on some kernels: it is not waited for. Nor is a connection without a number for

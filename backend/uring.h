@@ -3,6 +3,7 @@
 #define CR_URING_H
 
 #include "backend/backend.h"
+#include "backend/file_call.h"
 
 #include <liburing.h>
 
@@ -41,6 +42,9 @@ struct cr_uring {
     CR_ATOMIC(uint64_t) pieces; /* that feeds have brought; written by the owner only */
     bool no_feeds;              /* the kernel has said that it has none */
     bool wanting;               /* a feed's cancel has found no room */
+    /* uring_file.c's. */
+    bool calls_known;
+    bool calls[CR_CALL_KINDS];
 };
 
 /* Where an operation is; an operation's token is its address. */
@@ -83,6 +87,12 @@ void cr_uring_feeds_catch_up(struct cr_uring *self);
 /* The backend's end_feed and leave. */
 void cr_uring_feed_end(void *self, struct cr_feed *feed);
 void cr_uring_feeds_leave(void *self);
+
+/* ---- uring_file.c ---- */
+
+/* Whether the ring can carry out this call. Asks the kernel once. On the ring's own thread. */
+bool cr_uring_has_call(struct cr_uring *self, const struct cr_file_call *call);
+void cr_uring_fill_call(struct io_uring_sqe *entry, struct cr_op *op);
 
 /* backend/uring_probe.c: whether a ring may be asked for at all: 0, or -errno. */
 int cr_uring_probe(void);

@@ -2,6 +2,7 @@
 #include "base/fault.h"
 
 CR_ATOMIC(uint32_t) cr_fault_armed;
+CR_ATOMIC(cr_moment_function *) cr_moment_told;
 
 /* Written by cr_fault_arm before the flag is set (release), read after it is seen; by a worker that was just asking when
  * the last plan ended, perhaps a little later. */
@@ -12,6 +13,7 @@ static struct {
 
 #define NAME(name, text) text,
 static const char *const names[CR_FAULT_COUNT] = {CR_FAULT_SITES(NAME)};
+static const char *const moments[CR_MOMENT_COUNT] = {CR_MOMENTS(NAME)};
 
 void
 cr_fault_arm(uint64_t sites, uint64_t n, bool on)
@@ -45,4 +47,10 @@ const char *
 cr_fault_name(enum cr_fault_site site)
 {
     return names[site];
+}
+
+const char *
+cr_moment_name(enum cr_moment moment)
+{
+    return moments[moment];
 }

@@ -25,7 +25,8 @@
     SITE(RECEIVE, "recv, read")                  \
     SITE(SEND, "send, write")                    \
     SITE(ENTER, "io_uring_enter")                \
-    SITE(RESOLVE, "name resolution")
+    SITE(RESOLVE, "name resolution")             \
+    SITE(FILE, "open, fsync, rename ...")
 
 #define CR_FAULT_ENUM(name, text) CR_FAULT_##name,
 enum cr_fault_site { CR_FAULT_SITES(CR_FAULT_ENUM) CR_FAULT_COUNT };
@@ -39,6 +40,44 @@ void cr_fault_arm(uint64_t sites, uint64_t n, bool on);
 /* Ends it: how many calls were counted since. */
 uint64_t cr_fault_disarm(void);
 const char *cr_fault_name(enum cr_fault_site site);
+
+/* ---- Moments ----
+ *
+ * Steps between which a process may be stopped or killed. A test has one of them told to it, and does that there. */
+#define CR_MOMENTS(MOMENT)                                    \
+    MOMENT(PUT, "before it is in the queue")                  \
+    MOMENT(PUT_SENT, "in the queue, not counted")             \
+    MOMENT(GET, "before it asks for one")                     \
+    MOMENT(GET_HAND, "its hand is out")                       \
+    MOMENT(GET_TAKEN, "taken, nobody told of the room")       \
+    MOMENT(DONE, "before it is done")                         \
+    MOMENT(DONE_TOLD, "done, nobody told")                    \
+    MOMENT(WAIT, "about to sleep")                            \
+    MOMENT(LOCKED, "the lock has just been taken")            \
+    MOMENT(UNLOCKED, "the lock is free, nobody told")         \
+    MOMENT(JOB_FIRST, "a pool's worker has begun")            \
+    MOMENT(JOB_START, "it is told to run the start function") \
+    MOMENT(JOB_STARTED, "it has run that")                    \
+    MOMENT(JOB_HEAD, "it has the beginning of an order")      \
+    MOMENT(JOB, "it has a job, and has not begun")            \
+    MOMENT(JOB_DONE, "the job is done, and not answered")     \
+    MOMENT(JOB_ANSWERED, "it has answered")                   \
+    MOMENT(JOB_LAST, "it is told that there is no more")
+
+#define CR_MOMENT_ENUM(name, text) CR_MOMENT_##name,
+enum cr_moment { CR_MOMENTS(CR_MOMENT_ENUM) CR_MOMENT_COUNT };
+
+typedef void cr_moment_function(enum cr_moment moment);
+extern CR_ATOMIC(cr_moment_function *) cr_moment_told; /* NULL: nobody listens */
+const char *cr_moment_name(enum cr_moment moment);
+
+static inline void
+cr_moment(enum cr_moment moment)
+{
+    cr_moment_function *told = cr_load_rlx(&cr_moment_told);
+    if (cr_unlikely(told != NULL))
+        told(moment);
+}
 
 #define CR_FAIL(site) (cr_unlikely(cr_load_rlx(&cr_fault_armed)) && cr_fault_hit(site))
 

@@ -44,7 +44,18 @@
     MUTANT(WRITER_LEAVES_QUIETLY, "a writer that gives up lets nobody in who waited behind it")           \
     MUTANT(DONE_BEFORE_RESULT, "once publishes that it is done before its result")                        \
     MUTANT(NO_WALK_FENCE, "who looks for a circle does so without a fence behind its own edge")           \
-    MUTANT(CIRCLE_BELIEVED, "a circle is believed at first sight")
+    MUTANT(CIRCLE_BELIEVED, "a circle is believed at first sight")                                        \
+    MUTANT(OWNER_HAD_ENDED, "who makes a task the owner of a future does not look whether it has ended")  \
+    MUTANT(OWNER_ENDS_BLINDLY, "a task that has published its end does not look again what it owes")      \
+    MUTANT(DEAD_KEPT, "an owner's end takes a share of a future that has no holder any more")             \
+    MUTANT(DONE_NOT_SEEN, "who waits for a future does not look again under its guard")                   \
+    MUTANT(HUNG_ON_DONE, "one of several waits is hung on a future that is done")                         \
+    MUTANT(CALLBACKS_UNSHARED, "who sets a future has no share of it while it calls back")                \
+    MUTANT(PINS_OVERLOOKED, "a task leaves its wait though somebody reads that")                          \
+    MUTANT(ROOM_FORGOTTEN, "a pool's worker takes a job and lets nobody in who waits for room")           \
+    MUTANT(LATE_JOB_LET_IN, "a job whose submitter has given up is let in all the same")                  \
+    MUTANT(REST_UNGUARDED, "a pool's worker lies down after it has given the guard back")                 \
+    MUTANT(CANCELED_IS_RUN, "a pool's worker runs a job that has been canceled")
 
 #ifdef CR_CHECKED
 

@@ -1,8 +1,9 @@
-/* pool_map.c: the same job on threads or on fibers: ./pool_map threads:4. Computing gains from threads, one for each CPU;
- * fibers share those of the runtime. */
+/* pool_map.c: the same job on threads, fibers or processes: ./pool_map threads:4. Computing gains from threads or processes, one
+ * for each CPU; fibers share those of the runtime. */
 #include <coir/pool.h>
 #include <coir/runtime.h>
 #include <stdio.h>
+#include <string.h>
 
 struct job { /* goes to a worker and comes back: what it needs and what it finds */
     int limit, primes;
@@ -41,7 +42,9 @@ count_all(void *workers)
 int
 main(int argc, char **argv)
 {
-    int error = coir_run(count_all, argc > 1 ? argv[1] : "threads", NULL);
+    char *workers = argc > 1 ? argv[1] : "threads";
+    struct coir_runtime_options options = {.processes = strncmp(workers, "processes", 9) == 0};
+    int error = coir_run(count_all, workers, &options);
     if (error)
         fprintf(stderr, "pool_map: %s\n", coir_error_text(error));
     return error != 0;

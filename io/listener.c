@@ -11,6 +11,7 @@
 #include "backend/descriptor.h"
 #include "base/memory.h"
 #include "io/stream.h"
+#include "io/unix.h"
 #include "sched/operate.h"
 
 #include <netinet/in.h>
@@ -18,9 +19,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
 
-enum { BACKLOG = 1024, UNIX_MODE = 0600 };
+enum { BACKLOG = 1024 };
 #define FIRST_PAUSE (10 * COIR_MS)
 #define LONGEST_PAUSE (500 * COIR_MS)
 
@@ -85,31 +85,9 @@ refuse(const char *address, int error)
                    error == -EACCES ? "; choose a port above 1023 or grant CAP_NET_BIND_SERVICE" : "");
 }
 
-/* A Unix socket's file that is left over: nobody answers there. */
-static int
-replace_left_over(const struct coir_address *address)
-{
-    const char *path = ((const struct sockaddr_un *)&address->storage)->sun_path;
-    int fd = cr_world.socket(AF_UNIX, SOCK_STREAM), answer;
-    struct coir_address target = *address;
-    struct cr_op op = {.kind = CR_OP_CONNECT, .fd = fd, .data = &target.storage, .length = target.size};
-    if (fd < 0)
-        return fd;
-    answer = cr_operation_try(&op);
-    (void)cr_world.close(fd);
-    return answer == -ECONNREFUSED ? cr_world.unlink_socket(path) : -EADDRINUSE;
-}
-
-static bool
-has_path(const struct coir_address *address)
-{
-    return address->storage.ss_family == AF_UNIX && ((const struct sockaddr_un *)&address->storage)->sun_path[0];
-}
-
 static int
 bind_listener(int fd, const struct coir_address *address, const struct coir_listener_options *options)
 {
-    const struct sockaddr *place = (const struct sockaddr *)&address->storage;
     int one = 1, none = 0, error = 0;
     if (address->storage.ss_family != AF_UNIX)
         error = cr_world.set_option(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
@@ -122,12 +100,7 @@ bind_listener(int fd, const struct coir_address *address, const struct coir_list
         error = cr_stream_settle(fd, address->storage.ss_family != AF_UNIX, &options->stream);
     if (error)
         return error;
-    error = cr_world.bind(fd, place, address->size);
-    if (error == -EADDRINUSE && has_path(address) && replace_left_over(address) == 0)
-        error = cr_world.bind(fd, place, address->size);
-    if (!error && has_path(address))
-        error =
-            cr_world.set_mode(((const struct sockaddr_un *)place)->sun_path, options->mode ? options->mode : UNIX_MODE);
+    error = cr_unix_bind(fd, address, SOCK_STREAM, options->mode);
     return error ? error : cr_world.listen(fd, options->backlog ? options->backlog : BACKLOG);
 }
 
@@ -271,7 +244,6 @@ coir_listener_close(struct coir_listener *listener)
     if (cr_load_acq(&listener->in.word) >> CR_LOCK_SHIFT)
         cr_misuse("coir_listener_close: it is in use; coir_listener_abort wakes those that wait in it");
     (void)cr_descriptor_close(listener->fd);
-    if (has_path(&listener->address))
-        (void)cr_world.unlink_socket(((const struct sockaddr_un *)&listener->address.storage)->sun_path);
+    cr_unix_leave(&listener->address);
     cr_free(listener);
 }

@@ -8,16 +8,18 @@
  *
  * The read buffer exists only when lines or full blocks need one: plain reads go straight into the caller's memory. What
  * is in the buffer is given out first. It begins with 2 KiB and doubles as a line needs, and it is given back when it is
- * empty and a read must wait: ten thousand silent connections have no buffers.
+ * empty and a read must wait: ten thousand silent connections have no buffers. On Unix sockets descriptors may come along
+ * with what it is filled with: passing.c.
  *
  * A write is tried at once; only what did not fit waits. One that stops after some of its bytes are out closes the way
  * out, because nothing sensible can follow half a message. */
 #include "io/stream.h"
+#include "io/passing.h"
 
 #include "backend/descriptor.h"
 #include "base/memory.h"
+#include "io/file.h"
 #include "sched/feed.h"
-#include "sched/operate.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -26,24 +28,7 @@
 #include <string.h>
 
 enum { FIRST_ROOM = 2048, FULL_ROOM = 16384, PARTS = 64 };
-enum { AT_END = 1 }; /* as an answer of skip_rest and begin_reading */
-
-struct coir_stream {
-    int fd; /* -1: a pipe that has been shut down; that changes under out */
-    bool is_socket, is_tcp, is_file;
-    bool is_pipe_out; /* nothing ever comes in: only out uses the descriptor */
-    bool is_ours;     /* made here: nobody else reads from it, unless it is shown */
-    struct cr_lock in, out;
-    /* Under in. */
-    char *bytes;             /* the read buffer; NULL: none */
-    size_t begin, end, room; /* what is inside */
-    bool at_end;             /* the kernel has said so */
-    bool eager;              /* something is likely to be there already (cr_op.eager) */
-    bool skipping;           /* the rest of a line that was too long */
-    struct cr_feeding feeding;
-    /* Under out. */
-    bool out_ended; /* shut down, or a write stopped half-way */
-};
+enum { AT_END = CR_STREAM_END }; /* as an answer of skip_rest and begin_reading */
 
 static int
 new_stream(int fd, struct coir_stream **stream)
@@ -68,6 +53,18 @@ cr_stream_open(int fd, bool is_tcp, struct coir_stream **stream)
         return error;
     (*stream)->is_socket = (*stream)->is_ours = true;
     (*stream)->is_tcp = is_tcp;
+    return 0;
+}
+
+int
+cr_stream_over(int fd, enum cr_file_kind kind, struct coir_stream **stream)
+{
+    int error = new_stream(fd, stream);
+    if (error)
+        return error;
+    (*stream)->is_socket = kind == CR_KIND_SOCKET;
+    (*stream)->is_file = kind == CR_KIND_FILE;
+    (*stream)->is_pipe_out = kind == CR_KIND_PIPE_OUT;
     return 0;
 }
 
@@ -112,13 +109,10 @@ coir_stream_from(int fd, struct coir_stream **stream)
         if (listens || type != SOCK_STREAM)
             return cr_fail(-EINVAL, "coir_stream_from: descriptor %d is no connected stream socket", fd);
     }
-    error = new_stream(fd, stream);
+    error = cr_stream_over(fd, kind, stream);
     if (error)
         return error;
-    (*stream)->is_socket = kind == CR_KIND_SOCKET;
     (*stream)->is_tcp = kind == CR_KIND_SOCKET && (family == AF_INET || family == AF_INET6);
-    (*stream)->is_file = kind == CR_KIND_FILE;
-    (*stream)->is_pipe_out = kind == CR_KIND_PIPE_OUT;
     return 0;
 }
 
@@ -173,19 +167,25 @@ fetch_by(struct coir_stream *stream, void *bytes, size_t size, enum manner manne
         return 0;
     if (cr_unlikely(stream->is_pipe_out))
         return -EBADF;
+    if (cr_unlikely(stream->file)) {
+        result = cr_file_before_reading(stream, deadline);
+        if (result)
+            return result;
+    }
     pending.op = (struct cr_op){.kind = stream->is_socket ? CR_OP_RECEIVE : CR_OP_READ,
                                 .fd = stream->fd,
                                 .is_tcp = stream->is_tcp,
                                 .is_file = stream->is_file,
                                 .known_only = manner == KNOWN_ONLY,
                                 .eager = stream->eager,
-                                .feeding = stream->is_ours ? &stream->feeding : NULL,
+                                .feeding = stream->is_ours && stream->is_tcp ? &stream->feeding : NULL,
                                 .data = bytes,
                                 .length = size};
-    result = cr_operate(&pending, &stream->in, deadline);
+    result = stream->is_file ? cr_file_operate(&pending, &stream->in, deadline)
+                             : cr_operate(&pending, &stream->in, deadline);
     stream->eager = pending.op.eager;
     if (result == 0)
-        stream->at_end = true;
+        stream->at_end = !stream->is_file; /* a file may grow */
     else if (result == -EIO && !stream->is_socket && !stream->is_file)
         result = 0; /* a terminal that has hung up */
     return pending.kernel_failed ? map_failure(result) : result;
@@ -217,7 +217,7 @@ take(struct coir_stream *stream, void *bytes, size_t size)
 static int
 make_room(struct coir_stream *stream, size_t wanted)
 {
-    size_t room = stream->room ? stream->room : FIRST_ROOM;
+    size_t room = stream->room ? stream->room : stream->is_file ? FULL_ROOM : FIRST_ROOM;
     char *bytes;
     if (stream->begin) { /* then there is a buffer */
         memmove(stream->bytes, stream->bytes + stream->begin, buffered(stream));
@@ -244,7 +244,18 @@ drop_buffer(struct coir_stream *stream)
     stream->begin = stream->end = stream->room = 0;
 }
 
-/* Fetches more behind what is in the buffer: > 0, 0 at the end, or a failure. An empty buffer is not kept over a wait. */
+/* Into the read buffer: from a Unix socket descriptors may come along. */
+static ssize_t
+fetch_ahead(struct coir_stream *stream, void *bytes, size_t size, enum manner manner, coir_time deadline)
+{
+    if (cr_likely(stream->is_tcp || !stream->is_socket))
+        return fetch_by(stream, bytes, size, manner, deadline);
+    cr_passing_drop(stream);
+    return cr_passing_fetch(stream, bytes, size, manner == KNOWN_ONLY, deadline);
+}
+
+/* Fetches more behind what is in the buffer: > 0, 0 at the end, or a failure. An empty buffer is not kept over a wait. (A
+ * file's is: that will be over soon.) */
 static ssize_t
 refill(struct coir_stream *stream, size_t wanted, coir_time deadline)
 {
@@ -252,15 +263,15 @@ refill(struct coir_stream *stream, size_t wanted, coir_time deadline)
     int error = make_room(stream, wanted);
     if (error)
         return error;
-    count = fetch_by(stream, stream->bytes + stream->end, stream->room - stream->end,
-                     deadline == COIR_NOW ? ASK : KNOWN_ONLY, COIR_NOW);
+    count = fetch_ahead(stream, stream->bytes + stream->end, stream->room - stream->end,
+                        deadline == COIR_NOW ? ASK : KNOWN_ONLY, COIR_NOW);
     if (count == -EAGAIN && deadline != COIR_NOW) {
         char first[256];
-        if (buffered(stream)) {
-            count = fetch(stream, stream->bytes + stream->end, stream->room - stream->end, deadline);
+        if (buffered(stream) || stream->is_file) {
+            count = fetch_ahead(stream, stream->bytes + stream->end, stream->room - stream->end, ASK, deadline);
         } else {
             drop_buffer(stream);
-            count = fetch(stream, first, sizeof first, deadline);
+            count = fetch_ahead(stream, first, sizeof first, ASK, deadline);
             if (count <= 0)
                 return count;
             error = make_room(stream, wanted);
@@ -274,20 +285,19 @@ refill(struct coir_stream *stream, size_t wanted, coir_time deadline)
     return count;
 }
 
-/* Drops the rest of a line that was too long: 0 when its end has been passed, AT_END, or a failure. */
+/* Drops the rest of what was too long: 0 when its end has been passed, AT_END, or a failure. */
 static ssize_t
 skip_rest(struct coir_stream *stream, coir_time deadline)
 {
     for (;;) {
-        const char *at = stream->bytes ? stream->bytes + stream->begin : NULL;
-        const char *feed = buffered(stream) ? memchr(at, '\n', buffered(stream)) : NULL;
+        const char *at = stream->bytes ? stream->bytes + stream->begin : "";
         ssize_t count;
-        if (feed) {
-            stream->begin += (size_t)(feed - at) + 1;
+        bool over;
+        stream->begin += cr_skip_in(&stream->skip, at, buffered(stream), &over);
+        if (over) {
             stream->skipping = false;
             return 0;
         }
-        stream->begin = stream->end = 0;
         count = refill(stream, FIRST_ROOM, deadline);
         if (count <= 0)
             return count ? count : AT_END;
@@ -400,6 +410,7 @@ read_line(struct coir_stream *stream, char *line, size_t size, coir_time deadlin
         seen = buffered(stream);
         if (seen > size) { /* not even a CR at its end would make it fit */
             stream->skipping = true;
+            stream->skip = (struct cr_skip){.size = 1, .until = "\n"};
             stream->begin = stream->end = 0;
             return -EMSGSIZE;
         }
@@ -436,6 +447,18 @@ coir_stream_read_rest(struct coir_stream *stream, struct coir_buffer *buffer, co
     return (int)count;
 }
 
+ssize_t
+cr_stream_begin_reading(struct coir_stream *stream, struct coir_task *self, coir_time deadline)
+{
+    return begin_reading(stream, self, deadline);
+}
+
+ssize_t
+cr_stream_fill(struct coir_stream *stream, size_t wanted, coir_time deadline)
+{
+    return refill(stream, wanted, deadline);
+}
+
 /* ---- Writing ---- */
 
 /* Moves past count bytes that are out. */
@@ -466,26 +489,36 @@ send_waiting(struct coir_stream *stream, struct iovec *parts, size_t count, coir
                                 .eager = !stream->is_socket, /* a socket has just said no */
                                 .parts = parts,
                                 .count = stream->is_socket ? count : 1};
-    sent = cr_operate(&pending, &stream->out, deadline);
+    sent = stream->is_file ? cr_file_operate(&pending, cr_stream_out(stream), deadline)
+                           : cr_operate(&pending, &stream->out, deadline);
     return pending.kernel_failed && sent == -ETIMEDOUT ? -EPIPE : sent;
 }
 
-/* All parts (which are changed on the way). Under out. Nearly always a socket takes all of it at once, without a record
- * and without the backend. */
+/* Nearly always a socket takes all of it at once, without a record and without the backend. */
+static inline int
+send_some(struct coir_stream *stream, struct iovec *parts, size_t count, coir_time deadline)
+{
+    int sent = -EAGAIN;
+    if (cr_likely(stream->is_socket) && !cr_lock_is_closed(&stream->out))
+        sent = cr_send_now(stream->fd, parts, count);
+    if (sent == -EAGAIN || sent == -EINTR)
+        sent = send_waiting(stream, parts, count, deadline);
+    else if (sent == -ETIMEDOUT)
+        sent = -EPIPE;
+    return sent == -ECONNRESET ? -EPIPE : sent;
+}
+
+/* All parts (which are changed on the way). Under out. */
 static int
 send_all(struct coir_stream *stream, struct iovec *parts, size_t count, bool *begun, coir_time deadline)
 {
+    if (cr_unlikely(stream->is_file || stream->file))
+        return cr_file_put(stream, parts, count, begun, deadline);
     advance(&parts, &count, 0);
     while (count) {
-        int sent = -EAGAIN;
-        if (cr_likely(stream->is_socket) && !cr_lock_is_closed(&stream->out))
-            sent = cr_send_now(stream->fd, parts, count);
-        if (sent == -EAGAIN || sent == -EINTR)
-            sent = send_waiting(stream, parts, count, deadline);
-        else if (sent == -ETIMEDOUT)
-            sent = -EPIPE;
+        int sent = send_some(stream, parts, count, deadline);
         if (cr_unlikely(sent < 0))
-            return sent == -ECONNRESET ? -EPIPE : sent;
+            return sent;
         *begun = true;
         advance(&parts, &count, (size_t)sent);
     }
@@ -497,8 +530,14 @@ begin_writing(struct coir_stream *stream, struct coir_task *self, coir_time dead
 {
     int error = cr_enter(self, deadline);
     if (!error)
-        error = cr_lock_take(&stream->out, self, deadline, CR_LOCK_CANCELABLE, &turn_to_write);
+        error = cr_lock_take(cr_stream_out(stream), self, deadline, CR_LOCK_CANCELABLE, &turn_to_write);
     return error;
+}
+
+int
+cr_stream_begin_writing(struct coir_stream *stream, struct coir_task *self, coir_time deadline)
+{
+    return begin_writing(stream, self, deadline);
 }
 
 int
@@ -521,7 +560,7 @@ coir_stream_write_parts(struct coir_stream *stream, const struct iovec *parts, s
     }
     if (error && begun)
         stream->out_ended = true;
-    cr_lock_give(&stream->out, self);
+    cr_lock_give(cr_stream_out(stream), self);
     return error;
 }
 
@@ -537,7 +576,7 @@ coir_stream_write(struct coir_stream *stream, const void *bytes, size_t size, co
     error = stream->out_ended ? -EPIPE : send_all(stream, &part, 1, &begun, deadline);
     if (cr_unlikely(error && begun))
         stream->out_ended = true;
-    cr_lock_give(&stream->out, self);
+    cr_lock_give(cr_stream_out(stream), self);
     return error;
 }
 
@@ -577,12 +616,14 @@ coir_stream_shutdown(struct coir_stream *stream, coir_time deadline)
         return error;
     if (!stream->out_ended && stream->is_socket)
         error = cr_world.shutdown(stream->fd, SHUT_WR);
-    stream->out_ended = true;
-    if (stream->is_pipe_out && stream->fd >= 0) { /* its reader learns the end in no other way */
+    else if (!stream->out_ended && stream->file)
+        error = cr_file_write_out(stream, deadline);
+    stream->out_ended |= !error || stream->is_socket;
+    if (stream->is_pipe_out && stream->out_ended && stream->fd >= 0) { /* its reader learns the end in no other way */
         (void)cr_descriptor_close(stream->fd);
         stream->fd = -1;
     }
-    cr_lock_give(&stream->out, self);
+    cr_lock_give(cr_stream_out(stream), self);
     return error == -ENOTCONN ? -EPIPE : error;
 }
 
@@ -597,6 +638,8 @@ int
 coir_stream_close(struct coir_stream *stream)
 {
     struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    int error = 0, late = 0;
+    bool is_file = stream && stream->is_file;
     if (!stream)
         return 0;
     if ((cr_load_acq(&stream->in.word) | cr_load_acq(&stream->out.word)) >> CR_LOCK_SHIFT)
@@ -604,11 +647,14 @@ coir_stream_close(struct coir_stream *stream)
     /* Aborted: the peer is to see a reset, not an end. */
     if (cr_lock_is_closed(&stream->in) && stream->is_tcp)
         (void)cr_world.set_option(stream->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    if (stream->file)
+        error = cr_file_end(stream);
     if (stream->fd >= 0 && !cr_feed_leave(&stream->feeding, stream->fd))
-        (void)cr_descriptor_close(stream->fd);
+        late = cr_descriptor_close(stream->fd);
+    cr_passing_drop(stream);
     cr_free(stream->bytes);
     cr_free(stream);
-    return 0;
+    return error ? error : is_file ? late : 0;
 }
 
 int
@@ -649,4 +695,22 @@ int
 coir_stream_peer(const struct coir_stream *stream, struct coir_address *address)
 {
     return name(cr_world.peer, stream->fd, address);
+}
+
+int
+coir_stream_set_option(struct coir_stream *stream, int level, int option, const void *value, socklen_t size)
+{
+    return cr_world.set_option(stream->fd, level, option, value, size);
+}
+
+int
+coir_stream_get_option(struct coir_stream *stream, int level, int option, void *value, socklen_t *size)
+{
+    return cr_world.get_option(stream->fd, level, option, value, size);
+}
+
+int
+cr_stream_send_some(struct coir_stream *stream, struct iovec *parts, size_t count, coir_time deadline)
+{
+    return send_some(stream, parts, count, deadline);
 }

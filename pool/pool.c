@@ -1,6 +1,7 @@
 /* pool/pool.c: opening a pool, handing jobs in, and its end. Maps are in pool/map.c, workers in pool/worker.c. */
 #include "pool/pool.h"
 #include "base/memory.h"
+#include "pool/process.h"
 #include "sched/graph.h"
 #include "sched/runtime.h"
 
@@ -25,16 +26,23 @@ number_in(const char *text)
     return *text || number > WORKERS_MOST ? 0 : number;
 }
 
+static bool
+is_word(const char *workers, size_t length, const char *word)
+{
+    return length == strlen(word) && strncmp(workers, word, length) == 0;
+}
+
 /* Which workers, and how many. */
 static int
 parse(const char *workers, struct coir_pool *pool)
 {
     size_t length = strcspn(workers, ":");
-    bool fibers = length == 6 && strncmp(workers, "fibers", 6) == 0;
-    if ((length == 9 && strncmp(workers, "processes", 9) == 0) || (length == 5 && strncmp(workers, "ranks", 5) == 0))
-        return cr_fail(-ENOTSUP, "coir_pool_open: there are no pools of %.*s yet", (int)length, workers);
-    if (!fibers && (length != 7 || strncmp(workers, "threads", 7) != 0))
-        return cr_fail(-EINVAL, "coir_pool_open: '%s' is neither \"threads\" nor \"fibers\"", workers);
+    bool fibers = is_word(workers, length, "fibers");
+    pool->on_processes = is_word(workers, length, "processes");
+    if (is_word(workers, length, "ranks"))
+        return cr_fail(-ENOTSUP, "coir_pool_open: there are no pools of ranks yet");
+    if (!fibers && !pool->on_processes && !is_word(workers, length, "threads"))
+        return cr_fail(-EINVAL, "coir_pool_open: '%s' is none of \"threads\", \"fibers\" and \"processes\"", workers);
     if (fibers && !(pool->runtime = coir_runtime_self()))
         return cr_fail(-EINVAL, "coir_pool_open: fibers need a runtime: call from coir_run, or use threads");
     pool->limit = workers[length] ? number_in(workers + length + 1)
@@ -43,6 +51,23 @@ parse(const char *workers, struct coir_pool *pool)
     if (!pool->limit)
         return cr_fail(-EINVAL, "coir_pool_open: '%s': the number of workers is 1 to %d", workers, WORKERS_MOST);
     return 0;
+}
+
+/* The runtime whose helper makes the processes, and whose fibers look after them: the caller's, or one of the pool's own. */
+static int
+find_helper(struct coir_pool *pool)
+{
+    static const struct coir_runtime_options options = {.name = "coir-pool", .workers = 1, .processes = true};
+    int error;
+    pool->runtime = coir_runtime_self();
+    if (pool->runtime)
+        return pool->runtime->options.processes
+                   ? 0
+                   : cr_fail(-ENOTSUP,
+                             "coir_pool_open: processes: this runtime was started without the option processes");
+    error = coir_runtime_start(&options, &pool->own);
+    pool->runtime = pool->own;
+    return error == -EBUSY ? -ENOTSUP : error;
 }
 
 int
@@ -60,13 +85,17 @@ coir_pool_open(const char *workers, const struct coir_pool_options *options, str
     if (!pool)
         return -ENOMEM;
     error = parse(workers, pool);
+    if (!error && pool->on_processes && wanted->start_arg && !wanted->start_arg_size)
+        error = cr_fail(-EINVAL, "coir_pool_open: processes do not share memory: start_arg needs its start_arg_size");
+    if (!error && pool->on_processes)
+        error = find_helper(pool);
     if (error) {
         cr_free(pool);
         return error;
     }
     pool->options = *wanted;
     pool->jobs_end = &pool->jobs;
-    pool->stay = !pool->runtime || wanted->start;
+    pool->stay = !pool->runtime || pool->on_processes || wanted->start;
     if (!wanted->capacity)
         pool->options.capacity = CAPACITY;
     if (wanted->start_arg_size)
@@ -93,7 +122,7 @@ enqueue(struct coir_pool *pool, struct coir_future *job)
     bool start;
     cr_pool_append(pool, job);
     idle = cr_waiters_claim(&pool->idle, 0);
-    start = !idle && pool->workers < pool->limit;
+    start = !idle && pool->workers + pool->lost < pool->limit;
     if (start)
         pool->workers++;
     cr_pool_release(pool);
@@ -116,7 +145,7 @@ hand_in(struct coir_pool *pool, struct coir_future *job, coir_time deadline)
     result = pool->is_shut ? -EPIPE : pool->broken;
     if (result) {
         cr_pool_release(pool);
-        return result == -EPIPE ? result : cr_fail(result, "the start function of pool '%s' has failed", pool->name);
+        return result == -EPIPE ? result : cr_fail(result, "the workers of pool '%s' cannot start", pool->name);
     }
     if (pool->count >= pool->options.capacity) {
         CR_SHARED_WRITE(waiting.item) = job;
@@ -143,6 +172,7 @@ cr_pool_job(coir_function *function, const void *arg, size_t size, size_t each)
     struct coir_future *job = coir_future_new(size);
     if (!job)
         return NULL;
+    job->made = NULL;
     job->function = function;
     job->each = each;
     job->arg = size ? job->value : (void *)(uintptr_t)arg;
@@ -155,8 +185,14 @@ int
 coir_pool_submit(struct coir_pool *pool, coir_function *function, const void *arg, size_t size,
                  struct coir_future **future, coir_time deadline)
 {
-    struct coir_future *job = cr_pool_job(function, arg, size, size);
-    int error = job ? cr_pool_submit(pool, job, deadline) : -ENOMEM;
+    struct coir_future *job;
+    int error;
+    if (pool->on_processes && arg && !size)
+        cr_misuse(
+            "coir_pool_submit: the workers of pool '%s' are processes, which cannot follow a pointer: give its size",
+            pool->name);
+    job = cr_pool_job(function, arg, size, size);
+    error = job ? cr_pool_submit(pool, job, deadline) : -ENOMEM;
     if (future)
         *future = error ? NULL : job;
     if (error || !future)
@@ -272,5 +308,7 @@ coir_pool_close(struct coir_pool *pool)
     (void)await_leaving(pool, COIR_NEVER);
     (void)cr_guard_take(&pool->word); /* whoever left last may still be giving it back */
     cr_pool_join_threads(pool);
+    if (pool->own)
+        (void)coir_runtime_stop(pool->own, COIR_NEVER);
     cr_free(pool);
 }

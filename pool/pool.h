@@ -20,13 +20,16 @@ struct coir_pool {
     uintptr_t submitters;                 /* waits of those that found capacity reached, their jobs as items */
     uintptr_t leavers;                    /* waits until no worker is left */
     size_t workers;                       /* there are, or are being started */
+    size_t lost;                          /* have died, and are not replaced */
     struct cr_pool_worker *threads;       /* all that were started; to be joined */
     bool is_shut;
     int broken; /* the failure of a start function */
     /* Constant. */
     size_t limit;                 /* of workers */
-    struct coir_runtime *runtime; /* of fibers; NULL: threads */
-    bool stay;                    /* workers wait for jobs */
+    struct coir_runtime *runtime; /* of fibers, or of those that look after processes; NULL: threads */
+    struct coir_runtime *own;     /* the same, if it was started for this pool */
+    bool on_processes;
+    bool stay; /* workers wait for jobs */
     char name[32];
     struct coir_pool_options options;
     char start_arg[] __attribute__((aligned(16))); /* a copy, if it has a size */
@@ -35,6 +38,8 @@ struct coir_pool {
 /* pool/worker.c */
 /* Begins one that has been counted in workers; if it cannot, that is undone, and if it was the only one its jobs fail. */
 void cr_pool_start_worker(struct coir_pool *pool);
+/* Each of its items until one fails: the result. */
+int cr_pool_run_items(coir_function *function, char *items, size_t each, size_t size);
 /* Joins the threads; all workers have left. */
 void cr_pool_join_threads(struct coir_pool *pool);
 

@@ -1,9 +1,11 @@
 /* pool/worker.c: a pool's worker: takes jobs in the order in which they came until there are none, then waits or leaves.
  *
  * A thread's last touch of the pool is the store that gives the guard back after it has counted itself out; who closes the
- * pool joins it. A fiber is a task of the runtime, whose end nobody awaits. */
+ * pool joins it. A fiber is a task of the runtime, whose end nobody awaits. A worker that is a process has a fiber, too, which
+ * does all this for it; the process is no more when that leaves. */
 #include "base/memory.h"
 #include "pool/pool.h"
+#include "pool/process.h"
 #include "sched/graph.h"
 #include <coir/log.h>
 #include <coir/runtime.h>
@@ -31,7 +33,7 @@ let_one_in(struct coir_pool *pool)
     while ((wait = cr_waiters_first(&pool->submitters))) {
         struct coir_task *task = CR_SHARED_READ(wait->task);
         struct coir_future *job = CR_SHARED_READ(cr_container(wait, struct cr_item_wait, wait)->item);
-        bool won = cr_wait_claim(wait, 0);
+        bool won = cr_wait_claim(wait, 0) || CR_MUTANT(LATE_JOB_LET_IN);
         if (won)
             cr_pool_append(pool, job);
         cr_waiters_remove(&pool->submitters, wait);
@@ -70,6 +72,10 @@ rest(struct coir_pool *pool, struct coir_task *self)
 {
     struct cr_wait wait;
     int result;
+    if (CR_MUTANT(REST_UNGUARDED)) {
+        cr_pool_release(pool);
+        cr_pool_hold(pool);
+    }
     cr_wait_begin_for(&wait, self, &for_work);
     cr_waiters_prepend(&pool->idle, &wait);
     cr_pool_release(pool);
@@ -79,9 +85,9 @@ rest(struct coir_pool *pool, struct coir_task *self)
     return !result;
 }
 
-/* NULL: the worker has left the pool. */
+/* NULL: the worker has left the pool. process: what it looks after, or NULL. */
 static struct coir_future *
-next_job(struct coir_pool *pool, struct coir_task *self)
+next_job(struct coir_pool *pool, struct coir_task *self, struct cr_pool_process *process)
 {
     for (bool stay = pool->stay;;) {
         struct coir_task *submitter;
@@ -89,13 +95,18 @@ next_job(struct coir_pool *pool, struct coir_task *self)
         cr_pool_hold(pool);
         job = take_job(pool);
         if (job) {
-            submitter = let_one_in(pool);
+            submitter = CR_MUTANT(ROOM_FORGOTTEN) ? NULL : let_one_in(pool);
             cr_pool_release(pool);
             if (submitter)
                 cr_unpark(submitter);
             return job;
         }
         if (!stay || pool->is_shut || pool->broken) {
+            if (process && process->stream) {
+                cr_pool_release(pool);
+                cr_pool_process_end(process);
+                continue; /* some may have come meanwhile, trusting in this worker */
+            }
             leave(pool);
             return NULL;
         }
@@ -103,26 +114,27 @@ next_job(struct coir_pool *pool, struct coir_task *self)
     }
 }
 
-/* Each of its items until one fails. */
-static int
-run_items(const struct coir_future *job)
+int
+cr_pool_run_items(coir_function *function, char *items, size_t each, size_t size)
 {
-    char *item = job->arg;
-    int result = job->function(item);
-    for (size_t done = job->each; result >= 0 && done < job->size; done += job->each)
-        result = job->function(item + done);
+    int result = function(items);
+    for (size_t done = each; result >= 0 && done < size; done += each)
+        result = function(items + done);
     return result;
 }
 
 static void
-run(struct coir_future *job, struct coir_task *self)
+run(struct coir_future *job, struct coir_task *self, struct cr_pool_process *process)
 {
-    if (cr_future_begin(job, cr_load_rlx(&self->id))) {
+    if (cr_future_begin(job, cr_load_rlx(&self->id)) || CR_MUTANT(CANCELED_IS_RUN)) {
         char *detail = NULL;
         int result;
         cr_detail_clear(self);
-        result = run_items(job);
-        if (result < 0) {
+        if (process)
+            result = cr_pool_process_run(process, job, &detail);
+        else
+            result = cr_pool_run_items(job->function, job->arg, job->each, job->size);
+        if (result < 0 && !detail) {
             detail = self->detail;
             self->detail = NULL;
         }
@@ -131,7 +143,7 @@ run(struct coir_future *job, struct coir_task *self)
     coir_future_free(job);
 }
 
-/* Runs the start function; < 0: the pool is broken, and the worker has left it. */
+/* Runs the start function. */
 static int
 start(struct coir_pool *pool, struct coir_task *self)
 {
@@ -146,16 +158,90 @@ start(struct coir_pool *pool, struct coir_task *self)
     if (!size || copy)
         result = pool->options.start(arg);
     cr_free(copy);
-    if (result >= 0)
-        return 0;
-    coir_log(COIR_LOG_ERROR, "pool '%s': the start function failed: %s%s%s", pool->name, coir_error_text(result),
+    return result;
+}
+
+/* Under the guard, which it gives back: the pool is of no use any more. */
+static void
+break_and_leave(struct coir_pool *pool, const struct coir_task *self, int result)
+{
+    pool->broken = result;
+    cr_pool_release(pool);
+    coir_log(COIR_LOG_ERROR, "pool '%s': a worker could not start: %s%s%s", pool->name, coir_error_text(result),
              self->detail ? ": " : "", self->detail ? self->detail : "");
     cr_pool_hold(pool);
-    pool->broken = result;
     cr_pool_fail_all(pool, result, self->detail, result);
     cr_pool_hold(pool);
     leave(pool);
+}
+
+/* The same, wherever the worker is. < 0: the pool is broken, and the worker has left it. */
+static int
+begin(struct coir_pool *pool, struct coir_task *self, struct cr_pool_process *process)
+{
+    int result = process ? cr_pool_process_begin(process) : start(pool, self);
+    if (result >= 0)
+        return 0;
+    cr_pool_hold(pool);
+    break_and_leave(pool, self, result);
     return result;
+}
+
+/* Under the guard: the job is the next again. */
+static void
+give_back(struct coir_pool *pool, struct coir_future *job)
+{
+    job->next = pool->jobs;
+    if (!pool->jobs)
+        pool->jobs_end = &job->next;
+    pool->jobs = job;
+    pool->count++;
+}
+
+/* Whether there is to be another process for one that has died. */
+static bool
+is_replaced(struct coir_pool *pool)
+{
+    bool replaced = !pool->options.no_replacement;
+    if (replaced)
+        return true;
+    cr_pool_hold(pool);
+    pool->lost++;
+    replaced = pool->workers - 1 < pool->limit - pool->lost; /* one that has not been begun so far */
+    cr_pool_release(pool);
+    return replaced;
+}
+
+/* The process has died, and there is a job for it: another process. < 0: there is none, and the worker has left the pool. The
+ * job is for others then, if there are some. */
+static int
+replace(struct coir_pool *pool, struct coir_task *self, struct cr_pool_process *process, struct coir_future *job)
+{
+    struct coir_task *idle;
+    int result;
+    cr_pool_process_end(process);
+    cr_detail_clear(self);
+    if (is_replaced(pool)) {
+        result = cr_pool_process_begin(process);
+        if (result >= 0)
+            return 0;
+        cr_pool_hold(pool);
+        give_back(pool, job);
+        break_and_leave(pool, self, result);
+        return result;
+    }
+    cr_pool_hold(pool);
+    give_back(pool, job);
+    if (pool->workers == 1) {
+        (void)cr_fail(-EOWNERDEAD, "all workers of the pool have died");
+        break_and_leave(pool, self, -EOWNERDEAD);
+        return -EOWNERDEAD;
+    }
+    idle = cr_waiters_claim(&pool->idle, 0);
+    leave(pool);
+    if (idle)
+        cr_unpark(idle);
+    return -EOWNERDEAD;
 }
 
 static int
@@ -163,11 +249,14 @@ work(void *arg)
 {
     struct coir_pool *pool = arg;
     struct coir_task *self = cr_task_self();
+    struct cr_pool_process process = {.pool = pool}, *its = pool->on_processes ? &process : NULL;
     struct coir_future *job;
-    if (start(pool, self) < 0)
+    if (begin(pool, self, its) < 0)
         return 0;
-    for (uint32_t count = 1; (job = next_job(pool, self)); count++) {
-        run(job, self);
+    for (uint32_t count = 1; (job = next_job(pool, self, its)); count++) {
+        if (its && !cr_pool_process_lives(its) && replace(pool, self, its, job) < 0)
+            return 0;
+        run(job, self, its);
         if (pool->runtime && count % IN_A_ROW == 0)
             (void)coir_yield(); /* a line that never ends must not keep other fibers from running */
     }

@@ -8,6 +8,7 @@
  * through reap like any other; only then the task is made ready. So a record never outlives its frame. */
 #include "sched/operate.h"
 #include "backend/block.h"
+#include "backend/file_call.h"
 #include "sched/feed.h"
 #include "sched/runtime.h"
 
@@ -52,8 +53,17 @@ static int
 not_by_backend(struct cr_worker *worker, struct cr_op *op, int answer)
 {
     static const char *const calls[CR_OP_KINDS] = {
-        [CR_OP_RECEIVE] = "read", [CR_OP_SEND] = "write",    [CR_OP_READ] = "read",
-        [CR_OP_WRITE] = "write",  [CR_OP_ACCEPT] = "accept", [CR_OP_CONNECT] = "dial",
+        [CR_OP_RECEIVE] = "read",
+        [CR_OP_SEND] = "write",
+        [CR_OP_READ] = "read",
+        [CR_OP_WRITE] = "write",
+        [CR_OP_ACCEPT] = "accept",
+        [CR_OP_CONNECT] = "dial",
+        [CR_OP_RECEIVE_MESSAGE] = "receive",
+        [CR_OP_SEND_MESSAGE] = "send",
+        [CR_OP_READABLE] = "wait",
+        [CR_OP_WRITABLE] = "wait",
+        [CR_OP_FILE] = "file",
     };
     if (answer == CR_BLOCKS)
         return cr_offload(block, op);
@@ -168,11 +178,22 @@ static void
 describe(const void *object, char *text, size_t size)
 {
     static const char *const kinds[CR_OP_KINDS] = {
-        [CR_OP_RECEIVE] = "bytes from",     [CR_OP_SEND] = "room to write to",
-        [CR_OP_READ] = "bytes from",        [CR_OP_WRITE] = "room to write to",
-        [CR_OP_ACCEPT] = "a connection at", [CR_OP_CONNECT] = "the peer's answer on",
+        [CR_OP_RECEIVE] = "bytes from",
+        [CR_OP_SEND] = "room to write to",
+        [CR_OP_READ] = "bytes from",
+        [CR_OP_WRITE] = "room to write to",
+        [CR_OP_ACCEPT] = "a connection at",
+        [CR_OP_CONNECT] = "the peer's answer on",
+        [CR_OP_RECEIVE_MESSAGE] = "a message at",
+        [CR_OP_SEND_MESSAGE] = "room to send to",
+        [CR_OP_READABLE] = "news on",
+        [CR_OP_WRITABLE] = "room on",
     };
     const struct cr_op *op = object;
+    if (op->kind == CR_OP_FILE) {
+        snprintf(text, size, "the file system, to %s", cr_file_call_name(op->data));
+        return;
+    }
     snprintf(text, size, "%s descriptor %d", kinds[op->kind], op->fd);
 }
 

@@ -116,7 +116,8 @@ void cr_wait_unpinned(struct coir_task *task);
 static inline void
 cr_wait_over(struct cr_wait *wait)
 {
-    if (cr_unlikely(cr_load_acq(&wait->task->claim) & CR_CLAIM_PINS)) /* pairs with unpin in graph.c */
+    if (cr_unlikely(cr_load_acq(&wait->task->claim) & CR_CLAIM_PINS) &&
+        !CR_MUTANT(PINS_OVERLOOKED)) /* pairs with unpin in graph.c */
         cr_wait_unpinned(wait->task);
     wait->task->wait = NULL;
     cr_store_rel(&wait->task->claim, wait->epoch << CR_CLAIM_SHIFT | CR_RUNNING);

@@ -304,9 +304,61 @@ try_connect(struct cr_op *op)
     return result;
 }
 
+/* Files are the real ones (docs/simulation.md). */
+static int
+try_read(struct cr_op *op)
+{
+    return op->is_file ? cr_operation_real(op) : try_receive(op);
+}
+
+static int
+try_write(struct cr_op *op)
+{
+    return op->is_file ? cr_operation_real(op) : try_send(op);
+}
+
+static int
+look(struct cr_op *op)
+{
+    struct cr_socket *socket;
+    int result = find(op, &socket);
+    if (result)
+        return result;
+    return cr_socket_ready(socket) & (cr_op_direction(op) == CR_OP_OUT ? POLLOUT : POLLIN) ? 0 : -EAGAIN;
+}
+
+/* Without descriptors: nobody can send one. */
+static int
+try_receive_message(struct cr_op *op)
+{
+    struct msghdr *message = op->data;
+    struct cr_op plain = *op;
+    plain.kind = CR_OP_RECEIVE;
+    plain.data = message->msg_iov->iov_base;
+    plain.length = message->msg_iov->iov_len;
+    message->msg_controllen = 0;
+    return try_receive(&plain);
+}
+
+static int
+try_send_message(struct cr_op *op)
+{
+    (void)op;
+    return -EOPNOTSUPP;
+}
+
 static cr_operation_attempt *const attempts[CR_OP_KINDS] = {
-    [CR_OP_RECEIVE] = try_receive, [CR_OP_SEND] = try_send,     [CR_OP_READ] = try_receive,
-    [CR_OP_WRITE] = try_send,      [CR_OP_ACCEPT] = try_accept, [CR_OP_CONNECT] = try_connect,
+    [CR_OP_RECEIVE] = try_receive,
+    [CR_OP_SEND] = try_send,
+    [CR_OP_READ] = try_read,
+    [CR_OP_WRITE] = try_write,
+    [CR_OP_ACCEPT] = try_accept,
+    [CR_OP_CONNECT] = try_connect,
+    [CR_OP_RECEIVE_MESSAGE] = try_receive_message,
+    [CR_OP_SEND_MESSAGE] = try_send_message,
+    [CR_OP_READABLE] = look,
+    [CR_OP_WRITABLE] = look,
+    [CR_OP_FILE] = cr_operation_real,
 };
 
 void

@@ -130,6 +130,8 @@ host_close(int fd)
         hosts[cr_host_self()].gave_reserve = true;
         return 0;
     }
+    if (cr_net_is_file(fd))
+        return cr_net_world()->close(fd);
     if (!socket)
         return -EBADF;
     cr_net_note("close", socket, fd);

@@ -250,6 +250,12 @@ cr_net_reset(void)
     faults_until = 0;
 }
 
+const struct cr_world *
+cr_net_world(void)
+{
+    return &world_before;
+}
+
 void
 cr_net_install(void)
 {

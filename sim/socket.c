@@ -64,8 +64,8 @@ row_socket(int family, int type)
         return error;
     if (family != AF_INET && family != AF_INET6 && family != AF_UNIX)
         return -EAFNOSUPPORT;
-    if (type != SOCK_STREAM)
-        return -EPROTONOSUPPORT;
+    if (type != SOCK_STREAM) /* datagrams are not simulated */
+        return -EOPNOTSUPP;
     fd = make(family, &socket);
     cr_sim_note("socket", (uint64_t)(int64_t)fd);
     return fd;
@@ -362,6 +362,8 @@ static int
 row_kind(int fd, enum cr_file_kind *kind)
 {
     struct cr_socket *socket = cr_host_socket(fd);
+    if (cr_net_is_file(fd))
+        return cr_net_world()->kind(fd, kind);
     if (!socket)
         return -EBADF;
     *kind = socket->family == AF_UNSPEC ? CR_KIND_OTHER : socket->is_pipe ? CR_KIND_PIPE : CR_KIND_SOCKET;

@@ -15,6 +15,7 @@
 #ifndef CR_SIM_SOCKET_H
 #define CR_SIM_SOCKET_H
 
+#include "backend/descriptor.h"
 #include "base/check.h"
 #include "base/list.h"
 #include "base/world.h"
@@ -222,6 +223,14 @@ void cr_socket_install(void);
 
 /* sim/attempt.c: operations */
 void cr_attempt_install(void);
+/* A file, which is a real one. (Not what the program was started with: that is not of this world.) */
+static inline bool
+cr_net_is_file(int fd)
+{
+    return fd > 2 && fd < CR_VIRTUAL;
+}
+/* What there was before the virtual network. */
+const struct cr_world *cr_net_world(void);
 
 /* sim/source.c: readiness */
 unsigned cr_socket_ready(struct cr_socket *socket);      /* POLLIN, POLLOUT, POLLRDHUP, POLLHUP, POLLERR */

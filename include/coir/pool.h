@@ -1,4 +1,8 @@
-/* coir/pool.h: a number of workers, threads or fibers, for any number of jobs. */
+/* coir/pool.h: a number of workers, threads, fibers or processes, for any number of jobs.
+ *
+ * A job for a process goes there as bytes, and comes back as bytes: what it is to work on must be in them, without pointers. Its
+ * function may be any of the program's or of a library's (static, too; also of a library that was loaded later, by the same
+ * name). A worker sees all other memory as it was when the runtime was started, or without one when the pool was opened. */
 #ifndef COIR_POOL_H
 #define COIR_POOL_H
 
@@ -20,19 +24,23 @@ struct coir_pool_options {
     size_t
         capacity; /* jobs submitted and not begun; 0: 1,024. A canceled one keeps its place until a worker comes to it */
     size_t chunk; /* items of a map that travel together; 0: so many that each worker gets about four times some */
+    bool no_replacement; /* of a process that has died; when all have, the pool is broken: -EOWNERDEAD */
     uint64_t reserved[4];
 };
 
-/* "threads": one for each CPU this process may use; "fibers", of the calling task's runtime: 16 for each of its workers;
- * "threads:8", "fibers:100": so many, 1 to 4,096. They are started when there is something to do for them: an idle one is
- * used before another is begun. Threads then stay until the pool ends; fibers only if there is a start function, else each
- * leaves as soon as there is no job for it. -EINVAL; -ENOTSUP: "processes", "ranks"; -ENOMEM. */
+/* "threads": one for each CPU this process may use; "processes": likewise; "fibers", of the calling task's runtime: 16 for each
+ * of its workers; "threads:8", "fibers:100": so many, 1 to 4,096. They are started when there is something to do for them: an idle one is
+ * used before another is begun. Threads and processes then stay until the pool ends; fibers only if there is a start
+ * function, else each leaves as soon as there is no job for it. Processes are made by the runtime's helper (its option
+ * processes), or without a runtime by one of the pool's own, before the program has threads. -EINVAL; -ENOMEM; -ENOTSUP:
+ * processes, and the runtime has no helper, or without a runtime there are other threads already; "ranks". */
 COIR_EXPORT int coir_pool_open(const char *workers, const struct coir_pool_options *options, struct coir_pool **pool);
 
 /* Runs function on a copy of the size bytes at arg, aligned to 16; what it leaves there becomes the future's value. Size 0:
- * function gets arg itself. future may be NULL; else it is the caller's to free. Begun in the order of submitting. Waits
+ * function gets arg itself, which for processes must be NULL. future may be NULL; else it is the caller's to free. Begun in the order of submitting. Waits
  * while capacity is reached. -EPIPE after shutdown; -ENOMEM. The future's result is function's; -ECANCELED: canceled before
- * it began (one that runs cannot be); -EAGAIN, -ENOMEM: no worker could be started. A job that waits for another of its own
+ * it began (one that runs cannot be); -EAGAIN, -ENOMEM: no worker could be started; -EOWNERDEAD: the process it was given to
+ * has died, or called exit, and the log says how; -ENOEXEC: that process does not have the function. A job that waits for another of its own
  * pool needs a second worker. */
 COIR_EXPORT int coir_pool_submit(struct coir_pool *pool, coir_function *function, const void *arg, size_t size,
                                  struct coir_future **future, coir_time deadline);

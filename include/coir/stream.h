@@ -31,7 +31,7 @@ COIR_EXPORT int coir_stream_dial(const char *address, const struct coir_stream_o
                                  struct coir_stream **stream, coir_time deadline);
 
 /* Takes a descriptor over (socket, pipe, terminal, file): coir_stream_close will close it. Its O_NONBLOCK is left as it
- * is. -EBADF, -ENOMEM, -EINVAL (not open for reading or writing in a way a stream can use: epoll, listening sockets). */
+ * is. A regular file is written at once (coir_file_open collects first); else it is as coir/file.h says. -EBADF, -ENOMEM, -EINVAL (not open for reading or writing in a way a stream can use: epoll, listening sockets). */
 COIR_EXPORT int coir_stream_from(int fd, struct coir_stream **stream);
 
 /* Two ends of one connection (a Unix socket pair). */
@@ -64,6 +64,15 @@ COIR_EXPORT int coir_stream_write_parts(struct coir_stream *stream, const struct
 COIR_EXPORT int coir_stream_print(struct coir_stream *stream, coir_time deadline, const char *format, ...)
     COIR_PRINTF(3, 4);
 
+/* Moves up to limit bytes (-1: all up to the end) of from into to, in the kernel where it can: how many. All others see one
+ * read and one write. A failure is answered also when something has been moved: who needs to know how far it came copies
+ * in pieces. After -ETIMEDOUT and -ECANCELED nothing is lost: what is not in to can still be read from from. With COIR_NOW
+ * what can be moved at once, -EAGAIN: nothing. -EPIPE: to's peer is gone, or one of them was aborted (which is noticed when
+ * the copy comes to that side). Others are from's.
+ * -EINVAL: a file into itself. */
+COIR_EXPORT int64_t coir_stream_copy(struct coir_stream *from, struct coir_stream *to, int64_t limit,
+                                     coir_time deadline);
+
 /* Nothing more goes out (half-close); the peer of a socket or a pipe reads the end. Waits for writes under way. */
 COIR_EXPORT int coir_stream_shutdown(struct coir_stream *stream, coir_time deadline);
 
@@ -71,7 +80,9 @@ COIR_EXPORT int coir_stream_shutdown(struct coir_stream *stream, coir_time deadl
  * not suspend. */
 COIR_EXPORT void coir_stream_abort(struct coir_stream *stream);
 
-/* The owner's last call: closes and frees, of NULL nothing. 0. No call on it may be running or come after. */
+/* The owner's last call: closes and frees, of NULL nothing. 0; of a file the first failure that nobody has been told of.
+ * Suspends if it is one with something collected, or a replacement; that cannot be canceled. No call on it may be running or
+ * come after. */
 COIR_EXPORT int coir_stream_close(struct coir_stream *stream);
 
 /* The descriptor, borrowed; -EBADF: a pipe that has been shut down. What coir has read ahead (the rest of a line's bytes; on
@@ -80,6 +91,27 @@ COIR_EXPORT int coir_stream_close(struct coir_stream *stream);
 COIR_EXPORT int coir_stream_fd(const struct coir_stream *stream);
 COIR_EXPORT int coir_stream_local(const struct coir_stream *stream, struct coir_address *address);
 COIR_EXPORT int coir_stream_peer(const struct coir_stream *stream, struct coir_address *address);
+/* setsockopt(2) and getsockopt(2): any option of a socket. -ENOTSOCK, -ENOPROTOOPT, -EINVAL. */
+COIR_EXPORT int coir_stream_set_option(struct coir_stream *stream, int level, int name, const void *value,
+                                       socklen_t size);
+COIR_EXPORT int coir_stream_get_option(struct coir_stream *stream, int level, int name, void *value, socklen_t *size);
+
+/* Of Unix sockets only; else -EOPNOTSUPP. Who was at the other end when the connection was made, as the kernel knows it. */
+struct coir_credentials {
+    pid_t pid;
+    uid_t uid;
+    gid_t gid;
+};
+COIR_EXPORT int coir_stream_credentials(const struct coir_stream *stream, struct coir_credentials *peer);
+
+/* Sends a duplicate of a descriptor, with one zero byte, in order with what is written before and after; fd stays the
+ * caller's. -EBADF, -EPIPE. */
+COIR_EXPORT int coir_stream_send_fd(struct coir_stream *stream, int fd, coir_time deadline);
+
+/* The descriptor that comes next, close-on-exec and from now on the caller's. -EPIPE at the end; -EPROTO: what comes next is a
+ * byte without one, which stays to be read. Lines, blocks and frames before it may be read as usual; whose byte is read as a
+ * byte, that descriptor is closed. */
+COIR_EXPORT int coir_stream_receive_fd(struct coir_stream *stream, coir_time deadline);
 
 COIR_END
 

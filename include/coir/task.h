@@ -76,7 +76,9 @@ COIR_EXPORT bool coir_is_canceled(void);
 /* Suspends. Lets others run; 0 or -ECANCELED. */
 COIR_EXPORT int coir_yield(void);
 
-/* Until the deadline, never less: 0. COIR_NOW returns at once. */
+/* Suspends. Until the deadline, never less: 0. COIR_NOW returns at once. COIR_NEVER sleeps until the task is canceled, and a
+ * task that sleeps so is one of those that wait when "everyone waits" (coir/runtime.h). A program that is to stay until a
+ * signal comes waits for that instead: it reads a pipe into which the signal's handler writes. -ECANCELED. */
 COIR_EXPORT int coir_sleep(coir_time deadline);
 
 /* Suspends; cannot be canceled. Runs a function that blocks on a helper thread; its result, or -EAGAIN if no helper

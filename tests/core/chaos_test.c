@@ -86,7 +86,7 @@ static int
 count_receive(struct cr_op *op)
 {
     __atomic_add_fetch(&receives, 1, __ATOMIC_SEQ_CST);
-    return under[CR_OP_RECEIVE](op);
+    return under[op->kind](op);
 }
 
 static void
@@ -96,7 +96,7 @@ count_operations(void)
     under = cr_operation_install(NULL);
     memcpy(counting, under, sizeof counting);
     counting[CR_OP_SEND] = count_send;
-    counting[CR_OP_RECEIVE] = count_receive;
+    counting[CR_OP_RECEIVE] = counting[CR_OP_RECEIVE_MESSAGE] = count_receive;
     cr_operation_install(counting);
 }
 

@@ -5,6 +5,8 @@
 #include <coir/scope.h>
 #include <coir/stream.h>
 #include <errno.h>
+#include <signal.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -303,6 +305,37 @@ a_socket_to_oneself(struct stage *stage, int me)
     coir_stream_close(own[1]);
 }
 
+/* All wait but one that reads, and what it reads comes from a signal's handler, which may do no more than that. */
+static int signal_pipe[2];
+
+static void
+write_what_came(int number)
+{
+    char byte = (char)number;
+    (void)!write(signal_pipe[1], &byte, 1);
+}
+
+static void
+a_signal(struct stage *stage, int me)
+{
+    struct itimerval soon = {.it_value = {.tv_usec = 20000}};
+    struct coir_stream *stream;
+    char byte;
+    if (me) {
+        MUST_BE(coir_event_wait(&stage->events[0], COIR_NEVER), 0);
+        return;
+    }
+    MUST_BE(pipe(signal_pipe), 0);
+    MUST_BE(coir_stream_from(signal_pipe[0], &stream), 0);
+    MUST(signal(SIGALRM, write_what_came) != SIG_ERR);
+    MUST_BE(setitimer(ITIMER_REAL, &soon, NULL), 0);
+    MUST_BE(coir_stream_read(stream, &byte, 1, COIR_NEVER), 1);
+    MUST_BE(byte, SIGALRM);
+    coir_event_set(&stage->events[0]);
+    coir_stream_close(stream);
+    close(signal_pipe[1]);
+}
+
 /* All wait but one that reads, and what it reads is written by a thread that never calls coir. */
 static void *
 write_later(void *arg)
@@ -542,6 +575,7 @@ static const struct stage_program programs[] = {
     {"a foreign thread two seconds later", 2, a_foreign_thread_two_seconds_later, false, NULL, false},
     {"a known thread", 3, a_known_thread, false, NULL, false},
     {"a socket to oneself", 2, a_socket_to_oneself, false, NULL, false},
+    {"a signal", 3, a_signal, false, NULL, false},
     {"bytes from a thread that never calls", 3, bytes, false, NULL, false},
     {"through queues", 2, through_queues, false, NULL, false},
     {"until the queue is shut", 4, until_the_queue_is_shut, false, NULL, false},

@@ -162,8 +162,11 @@ check(coir_time began)
     for (size_t i = 0; i < PARTS; i++) {
         const struct coir_task_info *info = find(all, count, parts[i].name);
         MUST_BE(info->state, COIR_BLOCKED);
-        MUST(info->carrier == COIR_ON_FIBER && info->worker >= 0 &&
-             info->worker < coir_runtime_workers(coir_runtime_self()));
+        if (core_is_on_threads())
+            MUST(info->carrier == COIR_ON_THREAD && info->worker == -1);
+        else
+            MUST(info->carrier == COIR_ON_FIBER && info->worker >= 0 &&
+                 info->worker < coir_runtime_workers(coir_runtime_self()));
         if (strncmp(info->waits_for, parts[i].waits_for, strlen(parts[i].waits_for)) != 0)
             ck_abort_msg("'%s' waits for '%s', not '%s'", parts[i].name, info->waits_for, parts[i].waits_for);
         MUST(info->waits_at);
@@ -280,7 +283,10 @@ look_at_newborns(void *arg)
 
 START_TEST(ready_and_ended)
 {
-    core_run(1, look_at_newborns, NULL);
+    if (core_is_on_threads())
+        printf("SKIP: a thread is not ready and does not run yet\n");
+    else
+        core_run(1, look_at_newborns, NULL);
 }
 END_TEST
 

@@ -251,6 +251,14 @@ get_from_nobody(struct stage *stage, int me)
     MUST_BE(coir_queue_get(stage->queues[me], &item, COIR_NEVER), 0);
 }
 
+/* A signal's handler could not end that: it must not call coir. */
+static void
+sleep_for_ever(struct stage *stage, int me)
+{
+    (void)stage, (void)me;
+    MUST_BE(coir_sleep(COIR_NEVER), 0);
+}
+
 static const struct stage_program programs[] = {
     {"two locks, two orders", 2, take_own_and_next, false, "2 tasks wait for each other in a circle", false},
     {"five philosophers", 5, take_own_and_next, false, "5 tasks wait for each other in a circle", false},
@@ -267,6 +275,7 @@ static const struct stage_program programs[] = {
     {"a lost signal", 3, lose_the_signal, false, "for a signal of a condition", true},
     {"each other's permits", 2, take_each_others_permits, false, "for a permit of a semaphore", true},
     {"a lock that is left behind", 2, keep_the_lock, false, "for the mutex made at ", true},
+    {"a sleep that nobody ends", 2, sleep_for_ever, false, "for the time to come", true},
     {"an item from nobody", 2, get_from_nobody, false, "for an item in queue 'forth'", true},
 };
 enum { PROGRAMS = sizeof programs / sizeof programs[0] };
