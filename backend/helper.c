@@ -31,7 +31,7 @@ struct server {
     int fd;
     pid_t program, self;
     bool siblings;
-    void (*child)(const struct cr_order *order);
+    void (*child)(const struct cr_errand *errand);
     struct kept *kept;
     struct pollfd *pollers; /* of the socket, then of each that is kept */
     size_t count, capacity; /* of kept */
@@ -85,15 +85,15 @@ keep_only(int fd)
 static void
 become(const struct server *server, const struct cr_request *request, bool is_sibling, const int *fds)
 {
-    struct cr_order order = {.request = request, .descriptors = fds + 1, .line = fds[0]};
-    order.arg = request->size ? server->bytes : NULL;
+    struct cr_errand errand = {.request = request, .descriptors = fds + 1, .line = fds[0]};
+    errand.arg = request->size ? server->bytes : NULL;
     if (!request->orphan)
-        order.parent = is_sibling ? server->program : server->self;
+        errand.parent = is_sibling ? server->program : server->self;
     (void)close(server->fd);
     for (size_t i = 0; i < server->count; i++)
         if (server->kept[i].line >= 0)
             (void)close(server->kept[i].line);
-    server->child(&order);
+    server->child(&errand);
 }
 
 static void
@@ -216,13 +216,13 @@ serve(struct server *server)
 /* ---- The program ---- */
 
 int
-cr_helper_start(struct cr_helper *helper, bool siblings, void (*child)(const struct cr_order *order))
+cr_helper_start(struct cr_helper *helper, bool siblings, void (*child)(const struct cr_errand *errand))
 {
     struct server server = {.program = getpid(), .siblings = siblings, .child = child};
     sigset_t all, before;
     int ends[2];
     pid_t pid;
-    *helper = (struct cr_helper){.fd = -1};
+    *helper = (struct cr_helper){.fd = -1, .watch = -1};
     if (CR_FAIL(CR_FAULT_SOCKET))
         return -EMFILE;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
@@ -243,7 +243,7 @@ cr_helper_start(struct cr_helper *helper, bool siblings, void (*child)(const str
         (void)close(ends[0]);
         return pid;
     }
-    *helper = (struct cr_helper){ends[0], pid};
+    *helper = (struct cr_helper){ends[0], pid, cr_process_watch(pid)};
     return 0;
 }
 
@@ -292,7 +292,10 @@ cr_helper_stop(struct cr_helper *helper)
         return;
     (void)close(helper->fd);
     helper->fd = -1;
-    /* It may have been stopped, and waits for nothing that it would lose. */
-    (void)cr_process_kill(helper->pid, -1, SIGKILL);
-    (void)cr_process_reap(helper->pid, -1, CR_REAP_WAIT, &result);
+    /* It may have been stopped, and has nothing to lose. Its number alone may be somebody else's, if SIGCHLD is ignored. */
+    if (helper->watch >= 0)
+        (void)cr_process_kill(helper->pid, helper->watch, SIGKILL);
+    (void)cr_process_reap(helper->pid, helper->watch, CR_REAP_WAIT, &result);
+    if (helper->watch >= 0)
+        (void)close(helper->watch);
 }

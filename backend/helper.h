@@ -38,7 +38,7 @@ struct cr_request {
 };
 
 /* In the child: what is to be done. The end of the line is its own. */
-struct cr_order {
+struct cr_errand {
     const struct cr_request *request;
     void *arg;              /* a copy, aligned for anything; NULL: there is none */
     const int *descriptors; /* close-on-exec */
@@ -49,11 +49,12 @@ struct cr_order {
 struct cr_helper {
     int fd; /* -1: there is none */
     pid_t pid;
+    int watch; /* of cr_process_watch */
 };
 
 /* From a process with one thread. siblings: the calling thread stays as long as the helper does, so that children may be
  * the program's (they end with the thread that is their parent). child does what it is ordered to, and does not return. */
-int cr_helper_start(struct cr_helper *helper, bool siblings, void (*child)(const struct cr_order *order));
+int cr_helper_start(struct cr_helper *helper, bool siblings, void (*child)(const struct cr_errand *errand));
 
 /* From any thread. Descriptors: count of them, behind the end of the line. -EAGAIN: it has much to do; -ECHILD: it is gone. */
 int cr_helper_ask(const struct cr_helper *helper, const struct cr_request *request, const void *arg, int line,

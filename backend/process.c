@@ -121,9 +121,10 @@ cr_process_kill(pid_t pid, int watch, int signal)
 }
 
 int
-cr_process_kill_group(pid_t group, int signal)
+cr_process_kill_group(pid_t group, int watch, int signal)
 {
-    return result_of(killpg(group, signal));
+    int error = cr_process_kill(group, watch, 0);
+    return error ? error : result_of(killpg(group, signal));
 }
 
 void

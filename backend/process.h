@@ -28,7 +28,8 @@ int cr_process_watch(pid_t pid);
 enum cr_reap { CR_REAP_NOW, CR_REAP_WAIT, CR_REAP_LEAVE };
 int cr_process_reap(pid_t pid, int watch, enum cr_reap how, int *result);
 int cr_process_kill(pid_t pid, int watch, int signal); /* -ESRCH, -EINVAL */
-int cr_process_kill_group(pid_t group, int signal);
+/* The group of this process, if that is there still or has not been waited for: else the number may be anybody's. */
+int cr_process_kill_group(pid_t group, int watch, int signal);
 
 /* In a child that has just been made, in which all signals are blocked: it begins as a program does, with no signal handled
  * or blocked; but for SIGTERM, which calls terminate. It ends by SIGKILL when parent (or its thread that made us) ends, which

@@ -6,7 +6,6 @@
  *
  * To communicate is three tasks in a scope, so no pipe can be full because another one is read first. */
 #include "backend/descriptor.h"
-#include "backend/helper.h"
 #include "backend/spawn.h"
 #include "base/memory.h"
 #include "sched/runtime.h"
@@ -93,29 +92,22 @@ close_streams(struct coir_command *command)
         (void)coir_stream_close(command->streams[i]);
 }
 
-static int
-read_word(int line, struct cr_word *word, coir_time deadline)
-{
-    static const struct cr_edge_kind kind = {.text = "a program to start"};
-    static const struct cr_edge edge = {.kind = &kind};
-    struct cr_pending pending = {.op = {.kind = CR_OP_RECEIVE, .fd = line, .data = word, .length = sizeof *word}};
-    int error = cr_enter(cr_task_self(), deadline);
-    return error ? error : cr_operate_for(&pending, &edge, NULL, deadline);
-}
-
 /* Until the child has become the program: 0. */
 static int
 await_program(struct coir_command *command, int line, const char *name, coir_time deadline)
 {
-    struct cr_word word;
-    int size;
-    while ((size = read_word(line, &word, deadline)) == (int)sizeof word) {
-        if (word.kind == CR_WORD_FAILED)
-            return cr_fail(word.value, "coir_command_open: %s: %s", name, coir_error_text(word.value));
+    static const struct cr_edge_kind kind = {.text = "a program to start"};
+    static const struct cr_edge edge = {.kind = &kind};
+    struct cr_words words = {.have = 0};
+    const struct cr_word *word = &words.word;
+    int came;
+    while ((came = cr_words_await(line, &words, &edge, deadline)) == 1) {
+        if (word->kind == CR_WORD_FAILED)
+            return cr_fail(word->value, "coir_command_open: %s: %s", name, coir_error_text(word->value));
         if (command->orphan) /* a child of ours was known before */
-            cr_watch_begin(&command->watched, word.value);
+            cr_watch_begin(&command->watched, word->value);
     }
-    return size;
+    return came;
 }
 
 static int

@@ -110,6 +110,7 @@ first(void *arg)
 int
 main(void)
 {
+    setvbuf(stdout, NULL, _IOLBF, 0); /* a child has no lines of ours to print */
     wait_for_it();
     fork_twice();
     ignore_the_signal();

@@ -78,35 +78,35 @@ be_alone(const char *name)
 
 /* That are to be the child's until it ends. */
 static int
-keep_descriptors(const struct cr_order *order)
+keep_descriptors(const struct cr_errand *errand)
 {
-    size_t size = order->request->count * sizeof(int);
+    size_t size = errand->request->count * sizeof(int);
     descriptors = malloc(size ? size : 1);
     if (!descriptors)
         return -ENOMEM;
-    memcpy(descriptors, order->descriptors, size);
-    descriptor_count = order->request->count;
+    memcpy(descriptors, errand->descriptors, size);
+    descriptor_count = errand->request->count;
     return 0;
 }
 
 void
-cr_child_run(const struct cr_order *order)
+cr_child_run(const struct cr_errand *errand)
 {
     struct coir_task *self;
     coir_function *function;
     pid_t pid = cr_process_self();
     int result;
     is_child = true;
-    self = be_alone(order->request->name);
+    self = be_alone(errand->request->name);
     cr_child_first(self);
-    cr_process_begin(order->request->name, order->parent, terminate);
-    result = keep_descriptors(order);
+    cr_process_begin(errand->request->name, errand->parent, terminate);
+    result = keep_descriptors(errand);
     if (!result)
-        result = cr_function_find(&order->request->function, &function);
+        result = cr_function_find(&errand->request->function, &function);
     if (!result)
-        result = function(order->arg);
+        result = function(errand->arg);
     cr_locals_end(self);
     if (cr_process_self() == pid) /* else the function has forked, and this is not who was asked */
-        (void)cr_word_say(order->line, CR_WORD_RETURNED, result);
+        (void)cr_word_say(errand->line, CR_WORD_RETURNED, result);
     cr_process_end(result);
 }

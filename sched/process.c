@@ -113,15 +113,22 @@ describe(const void *object, char *text, size_t size)
 
 static const struct cr_edge_kind kind_end = {.describe = describe};
 
-/* One word: how many bytes; else what operations answer. */
 static int
-read_word(const struct cr_process *process, struct cr_word *word, coir_time deadline)
+read_word(struct cr_process *process, coir_time deadline)
 {
     struct cr_edge edge = {.kind = &kind_end, .object = process};
-    struct cr_pending pending = {
-        .op = {.kind = CR_OP_RECEIVE, .fd = process->line, .data = word, .length = sizeof *word}};
-    int error = cr_enter(cr_task_self(), deadline);
-    return error ? error : cr_operate_for(&pending, &edge, NULL, deadline);
+    return cr_words_await(process->line, &process->words, &edge, deadline);
+}
+
+/* Whether it is what the function has returned. */
+static bool
+take_returned(struct cr_process *process)
+{
+    if (process->words.word.kind != CR_WORD_RETURNED)
+        return false;
+    process->returned = process->words.word.value;
+    process->has_returned = true;
+    return true;
 }
 
 static bool
@@ -134,22 +141,19 @@ is_about_us(int result)
 static int
 await_word(struct cr_process *process, int *result, coir_time deadline)
 {
-    struct cr_word word;
     for (;;) {
-        int size = read_word(process, &word, deadline);
-        if (is_about_us(size))
-            return size;
-        if (size != (int)sizeof word || word.kind == CR_WORD_FAILED) {
-            *result = size == (int)sizeof word ? word.value
-                                               : cr_fail(-ECHILD, "the helper that makes processes is gone, and what "
-                                                                  "became of this one is not known");
+        int came = read_word(process, deadline);
+        if (is_about_us(came))
+            return came;
+        if (came != 1) {
+            *result = cr_fail(-ECHILD,
+                              "the helper that makes processes is gone, and what became of process %d is not "
+                              "known",
+                              (int)process->watched.number);
             return 0;
         }
-        if (word.kind == CR_WORD_RETURNED) {
-            process->returned = word.value;
-            process->has_returned = true;
-        } else if (word.kind == CR_WORD_ENDED) {
-            *result = word.value;
+        if (!take_returned(process)) {
+            *result = process->words.word.value;
             return 0;
         }
     }
@@ -205,10 +209,19 @@ let_go(struct cr_process *process)
     process->line = -1;
 }
 
-int
-cr_process_look_after(struct cr_process *process)
+/* What it has said before it ended is there. */
+static void
+hear_the_rest(struct cr_process *process)
 {
-    struct cr_word word;
+    COIR_SHIELD();
+    while (!process->has_returned && read_word(process, COIR_NOW) == 1)
+        (void)take_returned(process);
+}
+
+/* Until the process has ended: its result. */
+static int
+await_end(struct cr_process *process)
+{
     int result;
     if (await(process, &result, COIR_NEVER)) {
         COIR_SHIELD();
@@ -219,15 +232,8 @@ cr_process_look_after(struct cr_process *process)
         (void)signal_to(process, SIGTERM);
         result = await_told(process);
     }
-    {
-        COIR_SHIELD();
-        while (!process->kept && !process->has_returned && process->line >= 0 &&
-               read_word(process, &word, COIR_NOW) == (int)sizeof word)
-            if (word.kind == CR_WORD_RETURNED) {
-                process->returned = word.value;
-                process->has_returned = true;
-            }
-    }
+    if (!process->kept)
+        hear_the_rest(process);
     let_go(process);
     return result >= 0 && process->has_returned ? process->returned : result;
 }
@@ -259,25 +265,24 @@ ask_shielded(struct cr_process *process, int line)
 static int
 await_beginning(struct cr_process *process)
 {
-    struct cr_word word;
+    const struct cr_word *word = &process->words.word;
     uintptr_t state;
-    int size;
+    int came;
     COIR_SHIELD(); /* the helper does one thing after the other, and soon */
-    while ((size = read_word(process, &word, COIR_NEVER)) == (int)sizeof word && word.kind == CR_WORD_RETURNED) {
-        process->returned = word.value; /* a child may be faster than its helper */
-        process->has_returned = true;
-    }
-    if (size != (int)sizeof word)
+    do
+        came = read_word(process, COIR_NEVER);
+    while (came == 1 && take_returned(process)); /* a child may be faster than its helper */
+    if (came != 1)
         return cr_fail(-ECHILD, "the helper that makes processes is gone");
-    if (word.kind == CR_WORD_FAILED)
-        return cr_fail(word.value, "no process for the task: %s", coir_error_text(word.value));
-    if (word.kind == CR_WORD_STARTED) {
-        cr_watch_begin(&process->watched, word.value);
+    if (word->kind == CR_WORD_FAILED)
+        return cr_fail(word->value, "no process for the task: %s", coir_error_text(word->value));
+    if (word->kind == CR_WORD_STARTED) {
+        cr_watch_begin(&process->watched, word->value);
         return 0;
     }
     state = cr_guard_take(&process->watched.word);
     process->kept = true;
-    process->watched.pid = process->watched.number = word.value;
+    process->watched.pid = process->watched.number = word->value;
     cr_guard_release(&process->watched.word, state);
     return 0;
 }
@@ -307,7 +312,7 @@ look_after(void *arg)
         let_go(process);
         return error;
     }
-    return cr_process_look_after(process);
+    return await_end(process);
 }
 
 /* ---- The public part ---- */

@@ -2,7 +2,6 @@
 #ifndef CR_SCHED_PROCESS_H
 #define CR_SCHED_PROCESS_H
 
-#include "backend/helper.h"
 #include "sched/watch.h"
 
 /* What goes along with a task besides a plain argument; its block's copy then is this (CR_TASK_PARCEL). Duplicates of
@@ -28,16 +27,14 @@ struct cr_process {
     int line;                  /* to the child's helper, and from there; -1: none */
     bool kept;                 /* its helper waits for it */
     /* Its task only. */
+    struct cr_words words; /* from the line */
     bool orphan, daemon;
     bool has_returned; /* with this: */
     int returned;
 };
 
-/* Until the process, which the line says has begun, has ended: its result. */
-int cr_process_look_after(struct cr_process *process);
-
 /* sched/child.c: the child's part: never returns. */
-void cr_child_run(const struct cr_order *order);
+void cr_child_run(const struct cr_errand *errand);
 /* In such a child: SIGTERM now cancels this task, which is alive until the next call. */
 void cr_child_first(struct coir_task *task);
 bool cr_child_is(void);

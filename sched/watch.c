@@ -92,8 +92,8 @@ cr_watch_kill(struct cr_watched *watched, int signal, bool group)
     uintptr_t state = cr_guard_take(&watched->word);
     int error = -ESRCH;
     if (watched->pid)
-        error =
-            group ? cr_process_kill_group(watched->pid, signal) : cr_process_kill(watched->pid, watched->fd, signal);
+        error = group ? cr_process_kill_group(watched->pid, watched->fd, signal)
+                      : cr_process_kill(watched->pid, watched->fd, signal);
     cr_guard_release(&watched->word, state);
     return error;
 }
@@ -119,4 +119,24 @@ cr_watch_end(struct cr_watched *watched)
     cr_guard_release(&watched->word, state);
     if (fd >= 0)
         (void)cr_descriptor_close(fd);
+}
+
+int
+cr_words_await(int line, struct cr_words *words, const struct cr_edge *edge, coir_time deadline)
+{
+    if (words->have == sizeof words->word)
+        words->have = 0;
+    while (words->have < sizeof words->word) {
+        struct cr_pending pending = {.op = {.kind = CR_OP_RECEIVE,
+                                            .fd = line,
+                                            .data = (char *)&words->word + words->have,
+                                            .length = sizeof words->word - words->have}};
+        int result = cr_enter(cr_task_self(), deadline);
+        if (!result)
+            result = cr_operate_for(&pending, edge, NULL, deadline);
+        if (result <= 0)
+            return result;
+        words->have += (size_t)result;
+    }
+    return 1;
 }

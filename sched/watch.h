@@ -1,7 +1,8 @@
-/* sched/watch.h: the end of a process as something to wait for. */
+/* sched/watch.h: the end of a process, and what is said on the line to it, as something to wait for. */
 #ifndef CR_WATCH_H
 #define CR_WATCH_H
 
+#include "backend/helper.h"
 #include "sched/operate.h"
 
 #include <sys/types.h>
@@ -27,5 +28,14 @@ int cr_watch_kill(struct cr_watched *watched, int signal, bool group); /* -ESRCH
 /* One that has ended and is left: its number is anybody's now. */
 void cr_watch_reap(struct cr_watched *watched);
 void cr_watch_end(struct cr_watched *watched); /* what is open is closed */
+
+/* What has come of the next word; it may come in parts. */
+struct cr_words {
+    struct cr_word word;
+    size_t have; /* bytes of it */
+};
+
+/* The next word of the line: 1, and it is in words->word; 0: the line has ended; else as cr_operate. edge: what is waited for. */
+int cr_words_await(int line, struct cr_words *words, const struct cr_edge *edge, coir_time deadline);
 
 #endif
