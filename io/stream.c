@@ -17,7 +17,6 @@
 #include "backend/descriptor.h"
 #include "base/memory.h"
 #include "sched/feed.h"
-#include "sched/operate.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -26,24 +25,7 @@
 #include <string.h>
 
 enum { FIRST_ROOM = 2048, FULL_ROOM = 16384, PARTS = 64 };
-enum { AT_END = 1 }; /* as an answer of skip_rest and begin_reading */
-
-struct coir_stream {
-    int fd; /* -1: a pipe that has been shut down; that changes under out */
-    bool is_socket, is_tcp, is_file;
-    bool is_pipe_out; /* nothing ever comes in: only out uses the descriptor */
-    bool is_ours;     /* made here: nobody else reads from it, unless it is shown */
-    struct cr_lock in, out;
-    /* Under in. */
-    char *bytes;             /* the read buffer; NULL: none */
-    size_t begin, end, room; /* what is inside */
-    bool at_end;             /* the kernel has said so */
-    bool eager;              /* something is likely to be there already (cr_op.eager) */
-    bool skipping;           /* the rest of a line that was too long */
-    struct cr_feeding feeding;
-    /* Under out. */
-    bool out_ended; /* shut down, or a write stopped half-way */
-};
+enum { AT_END = CR_STREAM_END }; /* as an answer of skip_rest and begin_reading */
 
 static int
 new_stream(int fd, struct coir_stream **stream)
@@ -274,20 +256,19 @@ refill(struct coir_stream *stream, size_t wanted, coir_time deadline)
     return count;
 }
 
-/* Drops the rest of a line that was too long: 0 when its end has been passed, AT_END, or a failure. */
+/* Drops the rest of what was too long: 0 when its end has been passed, AT_END, or a failure. */
 static ssize_t
 skip_rest(struct coir_stream *stream, coir_time deadline)
 {
     for (;;) {
-        const char *at = stream->bytes ? stream->bytes + stream->begin : NULL;
-        const char *feed = buffered(stream) ? memchr(at, '\n', buffered(stream)) : NULL;
+        const char *at = stream->bytes ? stream->bytes + stream->begin : "";
         ssize_t count;
-        if (feed) {
-            stream->begin += (size_t)(feed - at) + 1;
+        bool over;
+        stream->begin += cr_skip_in(&stream->skip, at, buffered(stream), &over);
+        if (over) {
             stream->skipping = false;
             return 0;
         }
-        stream->begin = stream->end = 0;
         count = refill(stream, FIRST_ROOM, deadline);
         if (count <= 0)
             return count ? count : AT_END;
@@ -400,6 +381,7 @@ read_line(struct coir_stream *stream, char *line, size_t size, coir_time deadlin
         seen = buffered(stream);
         if (seen > size) { /* not even a CR at its end would make it fit */
             stream->skipping = true;
+            stream->skip = (struct cr_skip){.size = 1, .until = "\n"};
             stream->begin = stream->end = 0;
             return -EMSGSIZE;
         }
@@ -434,6 +416,18 @@ coir_stream_read_rest(struct coir_stream *stream, struct coir_buffer *buffer, co
             return error;
     }
     return (int)count;
+}
+
+ssize_t
+cr_stream_begin_reading(struct coir_stream *stream, struct coir_task *self, coir_time deadline)
+{
+    return begin_reading(stream, self, deadline);
+}
+
+ssize_t
+cr_stream_fill(struct coir_stream *stream, size_t wanted, coir_time deadline)
+{
+    return refill(stream, wanted, deadline);
 }
 
 /* ---- Writing ---- */

@@ -7,6 +7,7 @@
 #include "backend/block.h"
 #include "base/memory.h"
 #include "base/world.h"
+#include "sched/debt.h"
 #include "sched/order.h"
 #include "sched/process.h"
 #include "sched/quiet.h"
@@ -298,6 +299,9 @@ leave(void *value)
     cr_locals_end(task);
     if (task->held && cr_world.thread_bounds(&bottom, &size) == 0)
         cr_held_check(task, bottom, (char *)bottom + size);
+    cr_debts_before_end(task);
+    (void)cr_or_ar(&task->life, CR_ENDED);
+    cr_debts_after_end(cr_load_rlx(&task->id));
     if (task->bell >= 0)
         cr_block.bell_close(task->bell);
     cr_here.task = NULL;

@@ -33,7 +33,10 @@ struct coir_runtime_options {
                          a 0) */
     /* The I/O model under fibers: "epoll", "uring" (io_uring, where the library was built with it), "poll" (a wait looks at
      * all descriptors), "select" (the same, and only numbers below 1,024: else waits fail with -ERANGE); NULL: COIR_BACKEND
-     * from the environment, else the best that the kernel does not refuse. */
+     * from the environment, else the best of these that the kernel does not refuse. By name only, to be looked at and
+     * compared: "epoll-level" (level-triggered), "sigio" (real-time signals: takes SIGRTMIN + 5 and SIGIO, which stay
+     * blocked in the calling thread, and changes O_ASYNC and the owner of descriptors it waits for), "spin" (no waiting call:
+     * tries all operations again and again; a processor for each worker that waits for one). */
     const char *backend;
     /* Of tasks that do not say. COIR_CARRIER=thread in the environment runs all tasks, whatever they say, on threads: for
      * debuggers and profilers that do not know fibers. */
