@@ -335,14 +335,14 @@ cr_life_pid(void)
     return getpid();
 }
 
-/* The 22nd word of its stat; the second, its name in brackets, may have any bytes in it. */
+/* The 22nd word of its first thread's stat; the second, its name in brackets, may have any bytes in it. */
 uint64_t
 cr_life_born(pid_t pid)
 {
-    char path[32], text[1024], *word;
+    char path[48], text[1024], *word;
     ssize_t count;
     int fd;
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    snprintf(path, sizeof path, "/proc/%d/task/%d/stat", (int)pid, (int)pid); /* an emulator makes up /proc/PID/stat */
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return 0;
