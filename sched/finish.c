@@ -18,7 +18,7 @@ fiber_main(void *arg)
     result = CR_SHARED_READ(task->function)(task->arg);
     if (task->locals)
         cr_locals_end(task);
-    if (cr_unlikely(task->held != NULL))
+    if (cr_unlikely(cr_held_any(task)))
         cr_held_check(task, cr_stack_bottom(&cr_here.worker->stacks, &task->stack));
     cr_debts_before_end(task);
     CR_SHARED_WRITE(task->result) = result;
