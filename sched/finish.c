@@ -20,7 +20,7 @@ fiber_main(void *arg)
         (void)cr_task_self(); /* stops a forked child, which has no loop to go back to */
     if (task->locals)
         cr_locals_end(task);
-    if (cr_unlikely(task->held != NULL))
+    if (cr_unlikely(cr_held_any(task)))
         cr_held_check(task, cr_stack_bottom(&cr_here.worker->stacks, &task->stack),
                       cr_stack_top(&cr_here.worker->stacks, &task->stack));
     cr_debts_before_end(task);

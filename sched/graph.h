@@ -15,7 +15,7 @@
  * and so is one with a wait that a cancel on its way, or the limit of a scope, is going to end.
  *
  * A task is pinned (bits of its claim word) while its wait is read: it does not leave that wait, so the wait, the edge and
- * the object are alive, and what it holds it goes on holding. What is not seen: all readers of a lock but one, barriers, and
+ * the object are alive, and what it holds it goes on holding. What is not seen: more than four readers of a lock, barriers, and
  * more than 1,024 tasks on the way. */
 #ifndef CR_GRAPH_H
 #define CR_GRAPH_H
@@ -100,6 +100,17 @@ cr_held_drop(struct coir_task *self, struct cr_held *held)
         CR_SHARED_WRITE(self->held) = held->next;
     else
         cr_held_drop_other(self, held);
+}
+
+/* sync/rwlock.c says the same as cr_held_check of the task's read locks; NULL: there have been none. */
+typedef void cr_graph_tell(const struct coir_task *task, const char *bottom, const char *top);
+extern CR_ATOMIC(cr_graph_tell *) cr_graph_tell_reads;
+
+/* Whether cr_held_check may have something to say. */
+static inline bool
+cr_held_any(const struct coir_task *self)
+{
+    return self->held || cr_here.reads;
 }
 
 /* At a task's end: says what it holds, if anything. What lay on its stack, from bottom up to top, is no more. */

@@ -297,7 +297,7 @@ leave(void *value)
     bool is_servant;
     cr_here.task = task;
     cr_locals_end(task);
-    if (task->held && cr_world.thread_bounds(&bottom, &size) == 0)
+    if (cr_held_any(task) && cr_world.thread_bounds(&bottom, &size) == 0)
         cr_held_check(task, bottom, (char *)bottom + size);
     cr_debts_before_end(task);
     (void)cr_or_ar(&task->life, CR_ENDED);

@@ -117,6 +117,7 @@ struct cr_here {
     struct cr_worker *worker;     /* NULL: not a worker's thread */
     struct coir_runtime *serving; /* a helper's or a monitor's; else NULL */
     coir_time now;                /* a worker's: the time when it last looked, some milliseconds ago at most */
+    uint32_t reads;               /* how many read locks of its tasks are remembered (sync/rwlock.c) */
 };
 extern _Thread_local struct cr_here cr_here __attribute__((tls_model("initial-exec")));
 

@@ -75,7 +75,7 @@ finish(struct coir_task *task, int result)
     size_t size;
     if (task->locals)
         cr_locals_end(task);
-    if (task->held && cr_world.thread_bounds(&bottom, &size) == 0)
+    if (cr_held_any(task) && cr_world.thread_bounds(&bottom, &size) == 0)
         cr_held_check(task, bottom, (char *)bottom + size);
     cr_debts_before_end(task);
     if (task->bell >= 0)

@@ -2,8 +2,8 @@
  *
  *     words[0] = value << 3 | WRITER | WAITERS | GUARD      value: the writer's id, or how many read
  *     words[1] = the list of waits, readers and writers in one line
- *     words[2] = id of one of those that read, or 0
- *     words[3] = where the writer took it
+ *     words[2] = where the writer took it
+ *     readers  = ids of some of those that read, or 0
  *
  * Free is 0. While nobody waits, reading is one compare-and-swap, and so is giving up; everything else happens under the
  * guard bit. The lock goes from hand to hand: whoever makes it free lets in the first of the line, a writer alone or all
@@ -15,9 +15,11 @@
  * and only before it waits. Fibers never move, so nobody else touches the rows. Full rows forget: what is not recorded is not found, but
  * nothing is ever found that is not so.
  *
- * What others see of a wait for the lock (graph.h): the writer; and of a writer's wait one reader. Who comes to read while
- * words[2] is 0 writes its id there, and takes it back before it goes; in between another may write there, too, and then the
- * first is forgotten. So an id in there is always one that reads. A reader that stands behind a writer shows nothing. */
+ * What others see of a wait for the lock (graph.h): the writer; and of a writer's wait some readers. Who comes to read writes
+ * its id into one of readers that is 0, if there is one, and takes it back before it goes; in between another may write
+ * there, too, and then the first is forgotten. So an id in there is always one that reads, or that has ended and left its
+ * read lock behind. A reader that stands behind a writer shows nothing. */
+#include <coir/log.h>
 #include <coir/rwlock.h>
 
 #include "base/place.h"
@@ -27,7 +29,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-enum { WAITERS = 2, WRITER = 4, FLAGS = 7, SHIFT = 3, ONE_READER = 1 << SHIFT };
+enum { WAITERS = 2, WRITER = 4, FLAGS = 7, SHIFT = 3, ONE_READER = 1 << SHIFT, SHOWN = 4 };
 
 struct rw_wait {
     struct cr_wait wait;
@@ -52,6 +54,12 @@ written_by(const struct coir_task *task)
     return cr_load_rlx(&task->id) << SHIFT | WRITER;
 }
 
+static const char *
+made_at(const struct coir_rwlock *lock)
+{
+    return lock->place ? lock->place : "run time";
+}
+
 /* ---- What the tasks of this thread read ---- */
 
 enum { ROWS = 64, PLACES = 8 };
@@ -74,13 +82,36 @@ find_reading(uint64_t task, uint64_t row, const struct coir_rwlock *lock)
     return NULL;
 }
 
+/* At the task's end (graph.h). */
+static void
+tell_reads(const struct coir_task *task, const char *bottom, const char *top)
+{
+    uint64_t id = cr_load_rlx(&task->id);
+    struct reading *places = readings[id % ROWS];
+    for (int i = 0; i < PLACES; i++) {
+        const struct coir_rwlock *lock = places[i].lock;
+        bool is_gone = (const char *)lock >= bottom && (const char *)lock < top;
+        if (places[i].task != id)
+            continue;
+        coir_log(COIR_LOG_ERROR,
+                 "task %llu '%s' has ended and still reads the rwlock made at %s: nobody will ever write it",
+                 (unsigned long long)id, task->name, is_gone ? "a place of its own" : made_at(lock));
+        places[i] = (struct reading){0, NULL};
+        cr_here.reads--;
+    }
+}
+
 static void
 begin_reading(const struct coir_task *self, const struct coir_rwlock *lock)
 {
     uint64_t id = cr_load_rlx(&self->id);
     struct reading *place = find_reading(0, id, NULL);
-    if (place)
-        *place = (struct reading){id, lock};
+    if (!place)
+        return;
+    *place = (struct reading){id, lock};
+    cr_here.reads++;
+    if (cr_unlikely(!cr_load_rlx(&cr_graph_tell_reads)))
+        cr_store_rlx(&cr_graph_tell_reads, tell_reads);
 }
 
 static void
@@ -88,8 +119,10 @@ end_reading(const struct coir_task *self, const struct coir_rwlock *lock)
 {
     uint64_t id = cr_load_rlx(&self->id);
     struct reading *place = find_reading(id, id, lock);
-    if (place)
-        *place = (struct reading){0, NULL};
+    if (!place)
+        return;
+    *place = (struct reading){0, NULL};
+    cr_here.reads--;
 }
 
 static bool
@@ -103,15 +136,23 @@ reads(const struct coir_task *self, const struct coir_rwlock *lock)
 static void
 show_reader(const struct coir_task *self, struct coir_rwlock *lock)
 {
-    if (!cr_load_rlx(&lock->words[2]))
-        cr_store_rlx(&lock->words[2], (uintptr_t)cr_load_rlx(&self->id));
+    uintptr_t id = (uintptr_t)cr_load_rlx(&self->id);
+    for (uint32_t i = 0; i < SHOWN; i++)
+        if (!cr_load_rlx(&lock->readers[(id + i) % SHOWN])) { /* each begins with a place of its own */
+            cr_store_rlx(&lock->readers[(id + i) % SHOWN], id);
+            return;
+        }
 }
 
 static void
 hide_reader(const struct coir_task *self, struct coir_rwlock *lock)
 {
-    if (cr_load_rlx(&lock->words[2]) == cr_load_rlx(&self->id))
-        cr_store_rlx(&lock->words[2], 0);
+    uintptr_t id = (uintptr_t)cr_load_rlx(&self->id);
+    for (uint32_t i = 0; i < SHOWN; i++)
+        if (cr_load_rlx(&lock->readers[(id + i) % SHOWN]) == id) {
+            cr_store_rlx(&lock->readers[(id + i) % SHOWN], 0);
+            return;
+        }
 }
 
 /* ---- What others see ---- */
@@ -127,36 +168,35 @@ writer_of(const void *object, uint64_t *ids, uint32_t most)
 }
 
 static uint32_t
-holder_of(const void *object, uint64_t *ids, uint32_t most)
+holders_of(const void *object, uint64_t *ids, uint32_t most)
 {
     const struct coir_rwlock *lock = object;
+    uint32_t count = 0;
     if (writer_of(object, ids, most))
         return 1;
-    ids[0] = cr_load_acq(&lock->words[2]);
-    return ids[0] != 0;
-}
-
-static const char *
-made_at(const struct coir_rwlock *lock)
-{
-    return lock->place ? lock->place : "run time";
+    for (uint32_t i = 0; i < SHOWN && count < most; i++)
+        if ((ids[count] = cr_load_acq(&lock->readers[i])))
+            count++;
+    return count;
 }
 
 static void
 describe(const void *object, char *text, size_t size)
 {
     const struct coir_rwlock *lock = object;
+    uintptr_t state = cr_load_acq(&lock->words[0]);
     char place[128];
-    if (cr_load_acq(&lock->words[0]) & WRITER)
+    if (state & WRITER)
         snprintf(text, size, "the rwlock made at %s, taken for writing at %s", made_at(lock),
-                 cr_place_text((const void *)cr_load_rlx(&lock->words[3]), place, sizeof place));
+                 cr_place_text((const void *)cr_load_rlx(&lock->words[2]), place, sizeof place));
     else
-        snprintf(text, size, "the rwlock made at %s, which is read", made_at(lock));
+        snprintf(text, size, "the rwlock made at %s, which is read by %llu", made_at(lock),
+                 (unsigned long long)(state >> SHIFT));
 }
 
 static const struct cr_edge_kind to_read = {.owners = writer_of, .describe = describe};
 static const struct cr_edge_kind to_write = {
-    .owners = holder_of, .describe = describe, .held_at = offsetof(struct coir_rwlock, held)};
+    .owners = holders_of, .describe = describe, .held_at = offsetof(struct coir_rwlock, held)};
 
 /* ---- The line ---- */
 
@@ -254,7 +294,7 @@ wait_in_line(struct coir_rwlock *lock, uintptr_t state, struct coir_task *self, 
 void
 coir_rwlock_init(struct coir_rwlock *lock)
 {
-    *lock = (struct coir_rwlock){{0, 0, 0, 0}, NULL, {0, 0}};
+    *lock = (struct coir_rwlock){.place = NULL};
     cr_order_forget(held_of(lock));
 }
 
@@ -316,7 +356,7 @@ coir_rwlock_write(struct coir_rwlock *lock, coir_time deadline)
     if (cr_unlikely(!cr_cas_acq(word_of(lock), &none, written_by(self)))) /* pairs with everybody's unlock */
         result = write_slowly(lock, self, deadline, where);
     if (cr_likely(!result)) {
-        cr_store_rlx(&lock->words[3], (uintptr_t)where);
+        cr_store_rlx(&lock->words[2], (uintptr_t)where);
         cr_held_push(self, held_of(lock), &to_write);
         cr_order_taken(self, held_of(lock), deadline);
     }
