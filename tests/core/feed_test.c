@@ -569,7 +569,7 @@ START_TEST(slow_readers_take_no_buffers_from_others)
 }
 END_TEST
 
-enum { LARGE = 4 << 20 };
+enum { LARGE = 16 << 20 }; /* TCP may hold 10 MiB on its way */
 
 static int
 write_large(void *arg)
