@@ -4,14 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Best first. */
+/* Best first; then those by name only. */
 static const struct cr_backend *const backends[] = {
     &cr_backend_epoll,
 #ifdef CR_URING
     &cr_backend_uring,
 #endif
-    &cr_backend_poll,
-    &cr_backend_select,
+    &cr_backend_poll,  &cr_backend_select, &cr_backend_epoll_level, &cr_backend_sigio, &cr_backend_spin,
 };
 #define BACKENDS (sizeof backends / sizeof backends[0])
 
@@ -44,6 +43,12 @@ cr_backend_choice(const char *name, size_t nth)
         return nth ? NULL : find(name);
     if (installed)
         return nth ? NULL : installed;
+    return nth < BACKENDS && !backends[nth]->by_name_only ? backends[nth] : NULL;
+}
+
+const struct cr_backend *
+cr_backend_at(size_t nth)
+{
     return nth < BACKENDS ? backends[nth] : NULL;
 }
 

@@ -17,7 +17,7 @@
  *   end_feed   a feed armed here (feed.h) is over when this returns; or, where the kernel takes nothing at present, soon.
  *   leave      the last call on the thread: every feed armed here is over when it returns.
  *
- * Which one: by name, or by itself the first of the table (backend.c, best first) that opens.
+ * Which one: by name, or by itself the first of the table (backend.c, best first) that opens and is not by name only.
  */
 #ifndef CR_BACKEND_H
 #define CR_BACKEND_H
@@ -26,7 +26,8 @@
 
 struct cr_backend {
     const char *name;
-    int numbers; /* descriptors from this number on cannot be waited for: start answers CR_BEYOND; 0: all can */
+    bool by_name_only; /* never chosen by itself */
+    int numbers;       /* descriptors from this number on cannot be waited for: start answers CR_BEYOND; 0: all can */
     int (*open)(void **self, unsigned slot);
     void (*close)(void *self);
     int (*start)(void *self, struct cr_op *op);
@@ -39,11 +40,14 @@ struct cr_backend {
     void (*leave)(void *self);
 };
 
-extern const struct cr_backend cr_backend_epoll, cr_backend_uring, cr_backend_poll, cr_backend_select;
+extern const struct cr_backend cr_backend_epoll, cr_backend_uring, cr_backend_poll, cr_backend_select,
+    cr_backend_epoll_level, cr_backend_sigio, cr_backend_spin;
 
 /* What to try for a name, in order from 0 on; NULL: no more. A name has one, or none: there is no such backend. Without a
- * name (NULL) it is all of them, best first. */
+ * name (NULL) it is all that may be chosen by themselves, best first. */
 const struct cr_backend *cr_backend_choice(const char *name, size_t nth);
+/* The n-th of the table, those by name only being the last; NULL: no more. */
+const struct cr_backend *cr_backend_at(size_t nth);
 /* One more, which is the only choice without a name: a simulation's. NULL: no more. Before runtimes start. */
 void cr_backend_install(const struct cr_backend *backend);
 /* All names, "epoll, ...", cut to size. */
@@ -51,7 +55,7 @@ void cr_backend_names(char *names, size_t size);
 
 /* For tests that must know what they ran on: how many operations each backend has handed back, in the order of the table,
  * an installed one of another name last; counted when a worker ends. NULL: the process's own counts; else they are kept elsewhere. */
-enum { CR_BACKEND_COUNTS = 8 };
+enum { CR_BACKEND_COUNTS = 16 };
 void cr_backend_count_in(CR_ATOMIC(uint64_t) * counts);
 void cr_backend_count(const struct cr_backend *backend, uint64_t operations);
 uint64_t cr_backend_counted(const struct cr_backend *backend); /* NULL: the installed one */

@@ -75,6 +75,12 @@ cr_descriptor_attach(int fd, unsigned slot)
     (void)cr_or_ar(&rows[fd].attached, UINT64_C(1) << slot);
 }
 
+uint64_t
+cr_descriptor_attached(int fd)
+{
+    return cr_load_acq(&rows[fd].attached); /* pairs with attach */
+}
+
 int
 cr_descriptor_close(int fd)
 {

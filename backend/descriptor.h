@@ -20,6 +20,7 @@ enum { CR_VIRTUAL = 1 << 20 };
 int cr_descriptor_check(int fd);
 uint32_t cr_descriptor_generation(int fd);
 void cr_descriptor_attach(int fd, unsigned slot); /* by the instance's own thread */
+uint64_t cr_descriptor_attached(int fd);          /* to which: a bit for each slot */
 
 /* Detaches every instance, moves the generation on, closes. The owner's last act: no operation is pending. */
 int cr_descriptor_close(int fd);

@@ -3,14 +3,12 @@
  * Each descriptor is registered once for both directions. The token is (generation, number). EPOLLRDHUP, EPOLLHUP,
  * EPOLLERR and EPOLLPRI count as "final": a short read must not be taken for "drained" then. Waits are by
  * epoll_pwait2 (Linux 5.11) in nanoseconds, on older kernels by milliseconds rounded up, never early. */
-#include "backend/descriptor.h"
-#include "backend/ready.h"
+#include "backend/epoll.h"
 #include "base/fault.h"
 #include "base/memory.h"
 #include "base/time.h"
 
 #include <errno.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -19,54 +17,51 @@
 #define SYS_epoll_pwait2 441
 #endif
 
-enum { EVENTS = 64 }; /* taken at once: no more, so that what the kernel has looked at is still in the cache */
-
 static const uint64_t bell_token = UINT64_MAX;
+static CR_ATOMIC(uint32_t) no_pwait2; /* learnt once; whoever has not seen it yet learns it again */
 
-struct epoll {
-    struct cr_ready ready;
-    int poller, bell; /* epoll and eventfd descriptors */
-    bool no_pwait2;
-    struct epoll_event events[EVENTS];
-};
-
-static int
-epoll_attach(struct cr_ready *ready, int fd, uint32_t generation)
+int
+cr_epoll_register(struct cr_epoll_source *self, int fd, uint32_t generation, uint32_t events)
 {
-    struct epoll *self = (struct epoll *)ready;
-    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET,
-                                .data.u64 = (uint64_t)generation << 32 | (uint32_t)fd};
+    struct epoll_event event = {.events = events, .data.u64 = (uint64_t)generation << 32 | (uint32_t)fd};
     if (epoll_ctl(self->poller, EPOLL_CTL_ADD, fd, &event) == 0)
         return 0;
-    if (errno == EEXIST) /* registered under an older generation by a description that came back */
+    if (errno == EEXIST)
         return epoll_ctl(self->poller, EPOLL_CTL_MOD, fd, &event) ? -errno : 0;
     return -errno;
 }
 
-static void
-epoll_detach(struct cr_ready *ready, int fd)
+static int
+epoll_attach(struct cr_ready *ready, int fd, uint32_t generation)
 {
-    struct epoll *self = (struct epoll *)ready;
+    return cr_epoll_register((struct cr_epoll_source *)ready, fd, generation,
+                             EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET);
+}
+
+void
+cr_epoll_detach(struct cr_ready *ready, int fd)
+{
+    struct cr_epoll_source *self = (struct cr_epoll_source *)ready;
     (void)epoll_ctl(self->poller, EPOLL_CTL_DEL, fd, NULL);
 }
 
-static int
-pwait(struct epoll *self, coir_time until)
+int
+cr_epoll_pwait(int poller, struct epoll_event *events, int capacity, coir_time until)
 {
     coir_time left = until == COIR_NOW || until == COIR_NEVER ? 0 : until - cr_now();
     coir_time milliseconds;
     if (left < 0)
         left = 0;
-    if (!self->no_pwait2) {
+    if (!cr_load_rlx(&no_pwait2)) {
         struct timespec limit = {left / COIR_SECOND, left % COIR_SECOND};
-        long count = syscall(SYS_epoll_pwait2, self->poller, self->events, EVENTS, until == COIR_NEVER ? NULL : &limit,
-                             NULL, (size_t)8);
+        long count =
+            syscall(SYS_epoll_pwait2, poller, events, capacity, until == COIR_NEVER ? NULL : &limit, NULL, (size_t)8);
         if (count >= 0 || errno != ENOSYS)
             return (int)count;
-        self->no_pwait2 = true;
+        cr_store_rlx(&no_pwait2, 1);
     }
     milliseconds = (left + COIR_MS - 1) / COIR_MS;
-    return epoll_wait(self->poller, self->events, EVENTS,
+    return epoll_wait(poller, events, capacity,
                       until == COIR_NEVER    ? -1
                       : milliseconds < 60000 ? (int)milliseconds
                                              : 60000);
@@ -79,46 +74,61 @@ events_of(uint32_t events)
            (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI) ? CR_EVENT_FINAL : 0u);
 }
 
+int
+cr_epoll_take(struct cr_epoll_source *self, coir_time until)
+{
+    int count = cr_epoll_pwait(self->poller, self->events, CR_EPOLL_EVENTS, until);
+    return count >= 0 ? count : errno == EINTR ? 0 : -errno;
+}
+
+unsigned
+cr_epoll_event(const struct epoll_event *event, int *fd, uint32_t *generation)
+{
+    *fd = (int)(uint32_t)event->data.u64;
+    *generation = (uint32_t)(event->data.u64 >> 32);
+    return event->data.u64 == bell_token ? 0 : events_of(event->events);
+}
+
 static int
 epoll_source_wait(struct cr_ready *ready, coir_time until)
 {
-    struct epoll *self = (struct epoll *)ready;
-    int count = pwait(self, until);
-    if (count < 0)
-        return errno == EINTR ? 0 : -errno;
+    struct cr_epoll_source *self = (struct cr_epoll_source *)ready;
+    int count = cr_epoll_take(self, until);
     for (int i = 0; i < count; i++) {
-        uint64_t token = self->events[i].data.u64;
-        if (token != bell_token)
-            cr_ready_event(ready, (int)(uint32_t)token, (uint32_t)(token >> 32), events_of(self->events[i].events));
+        int fd;
+        uint32_t generation;
+        unsigned events = cr_epoll_event(&self->events[i], &fd, &generation);
+        if (events)
+            cr_ready_event(ready, fd, generation, events);
     }
-    return 0;
+    return count < 0 ? count : 0;
 }
 
-static void
-epoll_source_wake(struct cr_ready *ready)
+void
+cr_epoll_wake(struct cr_ready *ready)
 {
-    struct epoll *self = (struct epoll *)ready;
+    struct cr_epoll_source *self = (struct cr_epoll_source *)ready;
     uint64_t one = 1;
     (void)!write(self->bell, &one, sizeof one);
 }
 
-static const struct cr_source source = {
+static const struct cr_source edge = {
     .attach = epoll_attach,
-    .detach = epoll_detach,
+    .detach = cr_epoll_detach,
     .wait = epoll_source_wait,
-    .wake = epoll_source_wake,
+    .wake = cr_epoll_wake,
 };
 
-static int
-epoll_open(void **opened, unsigned slot)
+int
+cr_epoll_open(const struct cr_source *source, unsigned slot, void **opened)
 {
     /* Edge-triggered: each ring is an event of its own, and nobody needs to read the count down. */
     struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u64 = bell_token};
-    struct epoll *self = cr_alloc_zero(sizeof *self);
+    struct cr_epoll_source *self = cr_alloc_zero(sizeof *self);
     int error;
     if (!self)
         return -ENOMEM;
-    error = cr_ready_init(&self->ready, &source, slot);
+    error = cr_ready_init(&self->ready, source, slot);
     if (error)
         goto fail_free;
     self->poller = CR_FAIL(CR_FAULT_DESCRIPTOR) ? (errno = EMFILE, -1) : epoll_create1(EPOLL_CLOEXEC);
@@ -149,20 +159,27 @@ fail_free:
     return error;
 }
 
-static void
-epoll_close(void *opened)
+void
+cr_epoll_close(void *opened)
 {
-    struct epoll *self = opened;
+    struct cr_epoll_source *self = opened;
     close(self->bell);
     close(self->poller);
+    cr_free(self->told);
     cr_ready_fini(&self->ready);
     cr_free(self);
+}
+
+static int
+epoll_open(void **opened, unsigned slot)
+{
+    return cr_epoll_open(&edge, slot, opened);
 }
 
 const struct cr_backend cr_backend_epoll = {
     .name = "epoll",
     .open = epoll_open,
-    .close = epoll_close,
+    .close = cr_epoll_close,
     .start = cr_ready_start,
     .cancel = cr_ready_cancel,
     .detach = cr_ready_detach,

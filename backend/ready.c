@@ -106,17 +106,28 @@ let_it_come_back(struct cr_ready *ready, struct cr_op *op)
     return CR_PENDING;
 }
 
+/* Sees to it that events tell of this operation's descriptor and direction. */
+static int
+be_told(struct cr_ready *ready, struct cr_ready_row *row, const struct cr_op *op)
+{
+    const struct cr_source *source = ready->source;
+    if (!row->attached) {
+        int error = CR_FAIL(CR_FAULT_ATTACH) ? -ENOMEM : source->attach(ready, op->fd, row->generation);
+        if (error)
+            return error;
+        row->attached = true;
+        cr_descriptor_attach(op->fd, ready->slot);
+    }
+    return source->expect ? source->expect(ready, op->fd, row->generation, cr_op_direction(op)) : 0;
+}
+
 static int
 wait_for_event(struct cr_ready *ready, struct cr_ready_row *row, struct cr_op *op)
 {
-    if (!row->attached) {
-        int error = CR_FAIL(CR_FAULT_ATTACH) ? -ENOMEM : ready->source->attach(ready, op->fd, row->generation);
-        if (error) { /* no event will tell of what has come meanwhile */
-            int result = cr_operation_try(op);
-            return result != -EAGAIN ? result : error == -EPERM ? CR_BLOCKS : error;
-        }
-        row->attached = true;
-        cr_descriptor_attach(op->fd, ready->slot);
+    int error = be_told(ready, row, op);
+    if (error) { /* no event will tell of what has come meanwhile */
+        int result = cr_operation_try(op);
+        return result != -EAGAIN ? result : error == -EPERM ? CR_BLOCKS : error;
     }
     op->result = CR_PENDING;
     cr_list_append(&row->waiting[cr_op_direction(op)], &op->link);
@@ -175,7 +186,9 @@ cr_ready_maybe(void *self)
 static inline struct cr_ready_row *
 still(const struct cr_ready *ready, int fd, uint32_t generation)
 {
-    struct cr_ready_row *row = ready->chunks[fd / CHUNK]; /* it is there: something was attached */
+    struct cr_ready_row *row = ready->chunks[fd / CHUNK];
+    if (cr_unlikely(!row)) /* nothing was attached: a signal may name any number (sigio.c) */
+        return NULL;
     row += fd % CHUNK;
     return row->generation == generation && cr_descriptor_generation(fd) == generation ? row : NULL;
 }
@@ -190,13 +203,42 @@ cr_ready_interest(const struct cr_ready *ready, int fd, uint32_t generation)
            (cr_list_is_empty(&row->waiting[CR_OP_OUT]) ? 0 : CR_EVENT_OUT);
 }
 
+static bool
+try_first(struct cr_ready *ready, struct cr_ready_row *row, enum cr_op_direction direction)
+{
+    struct cr_op *op;
+    int result;
+    if (cr_list_is_empty(&row->waiting[direction]))
+        return false;
+    op = cr_container(row->waiting[direction].next, struct cr_op, link);
+    result = cr_operation_try(op);
+    if (result == -EAGAIN || result == CR_AGAIN)
+        return false;
+    row->ready[direction] = true;
+    learn(row, op, result);
+    hand_over(ready, op, result);
+    return true;
+}
+
+bool
+cr_ready_try(struct cr_ready *ready, int fd, uint32_t generation)
+{
+    struct cr_ready_row *row = still(ready, fd, generation);
+    bool in, out;
+    if (!row)
+        return false;
+    in = try_first(ready, row, CR_OP_IN);
+    out = try_first(ready, row, CR_OP_OUT);
+    return in || out;
+}
+
 void
 cr_ready_event(struct cr_ready *ready, int fd, uint32_t generation, unsigned events)
 {
     struct cr_ready_row *row = still(ready, fd, generation);
     if (!row)
         return;
-    if (events & CR_EVENT_FINAL)
+    if (events & (CR_EVENT_FINAL | CR_EVENT_MORE))
         row->final = true;
     if (events & (CR_EVENT_IN | CR_EVENT_FINAL)) {
         row->ready[CR_OP_IN] = true;

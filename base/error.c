@@ -22,6 +22,7 @@ static const struct {
     {ECANCELED, "the task has been canceled"},
     {EPIPE, "closed: the other side is gone, or it was shut down or aborted"},
     {EDEADLK, "waiting would close a circle of tasks that wait for each other"},
+    {EOWNERDEAD, "who was to do it has ended"},
     {ENOENT, "no such name"},
     {EMSGSIZE, "too long"},
     {ERANGE, "its descriptor's number is too large for this backend"},

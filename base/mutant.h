@@ -44,7 +44,10 @@
     MUTANT(WRITER_LEAVES_QUIETLY, "a writer that gives up lets nobody in who waited behind it")           \
     MUTANT(DONE_BEFORE_RESULT, "once publishes that it is done before its result")                        \
     MUTANT(NO_WALK_FENCE, "who looks for a circle does so without a fence behind its own edge")           \
-    MUTANT(CIRCLE_BELIEVED, "a circle is believed at first sight")
+    MUTANT(CIRCLE_BELIEVED, "a circle is believed at first sight")                                        \
+    MUTANT(OWNER_HAD_ENDED, "who makes a task the owner of a future does not look whether it has ended")  \
+    MUTANT(OWNER_ENDS_BLINDLY, "a task that has published its end does not look again what it owes")      \
+    MUTANT(DEAD_KEPT, "an owner's end takes a share of a future that has no holder any more")
 
 #ifdef CR_CHECKED
 

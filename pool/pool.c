@@ -143,6 +143,7 @@ cr_pool_job(coir_function *function, const void *arg, size_t size, size_t each)
     struct coir_future *job = coir_future_new(size);
     if (!job)
         return NULL;
+    job->made = NULL;
     job->function = function;
     job->each = each;
     job->arg = size ? job->value : (void *)(uintptr_t)arg;

@@ -1,4 +1,5 @@
 /* sched/finish.c: the beginning of a task's life on a worker, and its end: who is told, and who frees the block. */
+#include "sched/debt.h"
 #include "sched/graph.h"
 #include "sched/runtime.h"
 #include "sched/several.h"
@@ -15,10 +16,14 @@ fiber_main(void *arg)
     int result;
     cr_context_arrived(&task->context);
     result = CR_SHARED_READ(task->function)(task->arg);
+    if (cr_unlikely(!cr_here.worker))
+        (void)cr_task_self(); /* stops a forked child, which has no loop to go back to */
     if (task->locals)
         cr_locals_end(task);
     if (cr_unlikely(task->held != NULL))
-        cr_held_check(task, cr_stack_bottom(&cr_here.worker->stacks, &task->stack));
+        cr_held_check(task, cr_stack_bottom(&cr_here.worker->stacks, &task->stack),
+                      cr_stack_top(&cr_here.worker->stacks, &task->stack));
+    cr_debts_before_end(task);
     CR_SHARED_WRITE(task->result) = result;
     cr_store_rlx(&task->flags, cr_load_rlx(&task->flags) | CR_TASK_OVER);
     cr_context_end(&task->context, &cr_here.worker->loop);
@@ -64,8 +69,8 @@ free_block(struct coir_task *task)
 
 /* Publishes the end: whether a note of it is queued, or about to be, which keeps the block. Else after this the block
  * belongs to whoever holds the handle, or is gone. */
-bool
-cr_task_tell_end(struct coir_task *task)
+static bool
+publish_end(struct coir_task *task)
 {
     uintptr_t old = cr_load_acq(&task->life), waiting;
     struct cr_wait *joiner;
@@ -86,6 +91,19 @@ cr_task_tell_end(struct coir_task *task)
     if (who)
         cr_unpark(who);
     return old & CR_NOTED;
+}
+
+bool
+cr_task_tell_end(struct coir_task *task)
+{
+    uint64_t id = cr_load_rlx(&task->id);
+    bool noted = publish_end(task);
+    if (cr_unlikely(cr_debts_any())) {
+        if (cr_here.task == task) /* its block may be another's */
+            cr_here.task = NULL;
+        cr_debts_after_end(id);
+    }
+    return noted;
 }
 
 static void

@@ -332,13 +332,12 @@ cr_held_drop_other(struct coir_task *self, struct cr_held *held)
 }
 
 void
-cr_held_check(const struct coir_task *task, const void *bottom)
+cr_held_check(const struct coir_task *task, const void *bottom, const void *top)
 {
-    const char *here = __builtin_frame_address(0);
     char what[LINE / 2];
     int count = 0;
     for (const struct cr_held *held = task->held; held && count < HELD; held = held->next, count++) {
-        bool is_gone = (const char *)held >= (const char *)bottom && (const char *)held < here;
+        bool is_gone = (const char *)held >= (const char *)bottom && (const char *)held < (const char *)top;
         coir_log(COIR_LOG_ERROR, "task %llu '%s' has ended and still holds %s: nobody will ever get it",
                  (unsigned long long)cr_load_rlx(&task->id), task->name,
                  is_gone ? "a lock that was in a block of its own"

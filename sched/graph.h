@@ -102,7 +102,7 @@ cr_held_drop(struct coir_task *self, struct cr_held *held)
         cr_held_drop_other(self, held);
 }
 
-/* At a task's end, on its own stack: says what it holds, if anything. From bottom up to here lies what is no more. */
-void cr_held_check(const struct coir_task *task, const void *bottom);
+/* At a task's end: says what it holds, if anything. What lay on its stack, from bottom up to top, is no more. */
+void cr_held_check(const struct coir_task *task, const void *bottom, const void *top);
 
 #endif

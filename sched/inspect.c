@@ -19,7 +19,7 @@ look_at_wait(const struct coir_task *task, struct coir_task_info *info)
     const struct cr_wait *wait = CR_SHARED_READ(task->wait);
     const struct cr_edge *edge = CR_SHARED_READ(wait->edge);
     info->state = COIR_BLOCKED;
-    info->since = info->carrier == COIR_ON_THREAD ? cr_load_rlx(&task->heap_key) : CR_SHARED_READ(wait->since);
+    info->since = cr_task_is_thread(task) ? cr_load_rlx(&task->heap_key) : CR_SHARED_READ(wait->since);
     info->waits_at = CR_SHARED_READ(wait->where);
     if (!edge)
         return;
@@ -36,8 +36,11 @@ cr_inspect(struct coir_task *task, const struct coir_runtime *runtime, struct co
     uint64_t id = cr_load_acq(&task->id);
     struct cr_worker *worker = cr_load_acq(&task->worker);
     uint32_t flags = cr_load_acq(&task->flags);
-    *info = (struct coir_task_info){
-        .id = id, .carrier = flags & CR_TASK_THREAD ? COIR_ON_THREAD : COIR_ON_FIBER, .worker = -1};
+    *info = (struct coir_task_info){.id = id,
+                                    .carrier = flags & CR_TASK_PROCESS  ? COIR_ON_PROCESS
+                                               : flags & CR_TASK_THREAD ? COIR_ON_THREAD
+                                                                        : COIR_ON_FIBER,
+                                    .worker = -1};
     if (!id || flags & CR_TASK_SERVANT || (runtime && cr_load_acq(&task->runtime) != runtime))
         return false;
     cr_task_name_get(task, info->name);
@@ -49,9 +52,8 @@ cr_inspect(struct coir_task *task, const struct coir_runtime *runtime, struct co
         look_at_wait(task, info);
         cr_task_unpin(task);
     } else {
-        info->state = info->carrier == COIR_ON_THREAD || (worker && cr_load_acq(&worker->current) == task)
-                          ? COIR_RUNNING
-                          : COIR_READY;
+        info->state =
+            flags & CR_TASK_THREAD || (worker && cr_load_acq(&worker->current) == task) ? COIR_RUNNING : COIR_READY;
     }
     return cr_load_acq(&task->id) == id;
 }
@@ -91,6 +93,8 @@ cr_inspect_line(const struct coir_task_info *info, char *line, size_t size)
 {
     static const char *const states[] = {
         [COIR_READY] = "ready", [COIR_RUNNING] = "runs", [COIR_BLOCKED] = "waits", [COIR_ENDED] = "has ended"};
+    static const char *const kinds[] = {
+        [COIR_ON_FIBER] = "task", [COIR_ON_THREAD] = "thread", [COIR_ON_PROCESS] = "process"};
     char place[PLACE], where[PLACE + 8] = "", when[64] = "", owner[64] = "";
     if (info->waits_at)
         snprintf(where, sizeof where, " at %s", cr_place_text(info->waits_at, place, sizeof place));
@@ -98,9 +102,9 @@ cr_inspect_line(const struct coir_task_info *info, char *line, size_t size)
         snprintf(when, sizeof when, " since %.3f s", (double)(cr_now() - info->since) / (double)COIR_SECOND);
     if (info->waits_for_task)
         snprintf(owner, sizeof owner, ", which task %llu has", (unsigned long long)info->waits_for_task);
-    return snprintf(line, size, "%s %llu '%s' %s%s%s%s%s%s", info->carrier == COIR_ON_THREAD ? "thread" : "task",
-                    (unsigned long long)info->id, info->name, states[info->state], when, where,
-                    info->waits_for[0] ? " for " : "", info->waits_for, owner);
+    return snprintf(line, size, "%s %llu '%s' %s%s%s%s%s%s", kinds[info->carrier], (unsigned long long)info->id,
+                    info->name, states[info->state], when, where, info->waits_for[0] ? " for " : "", info->waits_for,
+                    owner);
 }
 
 struct page {

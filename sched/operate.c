@@ -192,8 +192,14 @@ static const struct cr_edge_kind kind = {.describe = describe};
 int
 cr_operate(struct cr_pending *pending, const struct cr_lock *side, coir_time deadline)
 {
+    return cr_operate_for(pending, NULL, side, deadline);
+}
+
+int
+cr_operate_for(struct cr_pending *pending, const struct cr_edge *edge, const struct cr_lock *side, coir_time deadline)
+{
     pending->kernel_failed = false;
-    pending->edge = (struct cr_edge){.kind = &kind, .object = &pending->op};
+    pending->edge = edge ? *edge : (struct cr_edge){.kind = &kind, .object = &pending->op};
     if (side && cr_lock_is_closed(side))
         return -EPIPE;
     return cr_here.worker ? operate_fiber(pending, side, deadline) : operate_thread(pending, side, deadline);

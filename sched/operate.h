@@ -20,6 +20,9 @@ struct cr_pending {
  * the caller; may be NULL) is closed. The kernel's result wins: what arrived is returned even when it is late. The caller
  * has done cr_enter. */
 int cr_operate(struct cr_pending *pending, const struct cr_lock *side, coir_time deadline);
+/* The same, for what others are told by this edge; NULL: by the descriptor. */
+int cr_operate_for(struct cr_pending *pending, const struct cr_edge *edge, const struct cr_lock *side,
+                   coir_time deadline);
 
 /* The loop's part: what came back from the backend. */
 void cr_operation_done(struct cr_worker *worker, struct cr_op *op);

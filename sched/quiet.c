@@ -144,6 +144,13 @@ look(void)
 /* ---- Counting ---- */
 
 void
+cr_quiet_begin(void)
+{
+    cr_store_rlx(&active, 0);
+    cr_store_rlx(&known, 0);
+}
+
+void
 cr_quiet_in(void)
 {
     (void)cr_add_ar(&active, ONE_IN);

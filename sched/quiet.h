@@ -18,6 +18,8 @@
 void cr_quiet_in(void);
 /* One less, after what would show that he has been woken is in place. If that was the last the process may end here. */
 void cr_quiet_out(void);
+/* In a new process: nobody has come in, and no thread is known. */
+void cr_quiet_begin(void);
 /* So many more (less) threads of the process are known. */
 void cr_quiet_know(int32_t more);
 

@@ -13,10 +13,12 @@
  * when a call ends, so while one is under way, which is never long, idle workers look again each millisecond. */
 #include "sched/runtime.h"
 #include "backend/chaos.h"
+#include "backend/process.h"
 #include "base/choose.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "sched/graph.h"
+#include "sched/process.h"
 #include "sched/quiet.h"
 
 #include <pthread.h>
@@ -191,9 +193,27 @@ cr_runtimes_first(void)
     return all;
 }
 
+/* In the child of any fork: of all our threads there is the one that called it. */
+static void
+forked(void)
+{
+    if (!all)
+        return;
+    cr_task_forked = true;
+    cr_here = (struct cr_here){.task = NULL};
+}
+
+static void
+look_for_forks(void)
+{
+    (void)pthread_atfork(NULL, NULL, forked);
+}
+
 static void
 remember(struct coir_runtime *runtime)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, look_for_forks);
     cr_runtimes_hold();
     runtime->next = all;
     all = runtime;
@@ -262,8 +282,48 @@ open_workers_somehow(struct coir_runtime *runtime)
     return error;
 }
 
+#ifdef CR_TSAN
+enum { ALONE = 64 }; /* it has a thread of its own, and one more after each fork */
+#else
+enum { ALONE = 1 };
+#endif
+#define THREADS_GO (100 * COIR_MS)
+
+/* A thread that has been joined may be listed a moment longer. */
 static int
-make(const struct coir_runtime_options *wanted, struct coir_runtime **made)
+count_threads(void)
+{
+    coir_time until = cr_now() + THREADS_GO;
+    int threads;
+    if (!cr_world.threads)
+        return -ENOTSUP;
+    while ((threads = cr_world.threads()) > ALONE && cr_now() < until)
+        cr_world.thread_pause();
+    return threads;
+}
+
+/* Before there are other threads. stays: the calling thread is there as long as the runtime is. */
+static int
+start_helper(struct coir_runtime *runtime, bool stays)
+{
+    int threads, error;
+    runtime->helper.fd = -1;
+    if (!runtime->options.processes)
+        return 0;
+    threads = count_threads();
+    if (threads == -ENOTSUP)
+        return cr_fail(-ENOTSUP, "processes: there are none here");
+    if (threads > ALONE)
+        return cr_fail(-EBUSY,
+                       "processes: this process has %d threads, and what they have locked would stay locked in its "
+                       "children; start the runtime before them",
+                       threads);
+    error = cr_helper_start(&runtime->helper, stays || cr_process_is_first_thread(), cr_child_run);
+    return error ? cr_fail(error, "processes: their helper cannot be started: %s", coir_error_text(error)) : 0;
+}
+
+static int
+make(const struct coir_runtime_options *wanted, bool stays, struct coir_runtime **made)
 {
     struct coir_runtime_options options = wanted ? *wanted : (struct coir_runtime_options){0};
     struct coir_runtime *runtime;
@@ -288,9 +348,12 @@ make(const struct coir_runtime_options *wanted, struct coir_runtime **made)
     if (runtime->all_on_threads)
         runtime->options.carrier = COIR_ON_THREAD;
     cr_log_find_sink = find_sink;
-    error = open_workers_somehow(runtime);
+    error = start_helper(runtime, stays);
     if (error)
         goto fail_free;
+    error = open_workers_somehow(runtime);
+    if (error)
+        goto fail_helper;
     if (!options.no_overflow_report)
         (void)cr_world.fault_handler(cr_overflow_report);
     error = cr_monitor_start(runtime);
@@ -303,6 +366,8 @@ make(const struct coir_runtime_options *wanted, struct coir_runtime **made)
 fail_workers:
     for (unsigned i = 0; i < runtime->count; i++)
         cr_worker_fini(&runtime->workers[i]);
+fail_helper:
+    cr_helper_stop(&runtime->helper);
 fail_free:
     cr_free(runtime);
     return error;
@@ -317,6 +382,7 @@ unmake(struct coir_runtime *runtime)
     forget(runtime);
     for (unsigned i = 0; i < runtime->count; i++)
         cr_worker_fini(&runtime->workers[i]);
+    cr_helper_stop(&runtime->helper);
     cr_free(runtime);
 }
 
@@ -373,6 +439,8 @@ static void
 first_ended(struct coir_task *task)
 {
     task->runtime->result = task->result;
+    if (cr_unlikely(cr_child_is()))
+        cr_child_first(task->scope);
     if (task->result < 0)
         cr_detail_move(task, task->scope);
     cr_runtime_advance(task->runtime, CR_RUNTIME_ENDING);
@@ -383,6 +451,11 @@ mark_first(struct coir_task *task, void *caller)
 {
     task->on_end = first_ended;
     task->scope = caller; /* who gets the sentence about a failure */
+    if (cr_unlikely(cr_child_is())) {
+        cr_child_first(task);
+        if (coir_is_canceled())
+            coir_cancel(task);
+    }
 }
 
 int
@@ -393,7 +466,7 @@ coir_run(coir_function *function, void *arg, const struct coir_runtime_options *
     int error, result;
     if (coir_runtime_self())
         return cr_fail(-EBUSY, "coir_run was called from a task: use coir_runtime_start for a second runtime");
-    error = make(options, &runtime);
+    error = make(options, true, &runtime);
     if (error)
         return error;
     error = start_threads(runtime, 1);
@@ -419,7 +492,7 @@ coir_runtime_start(const struct coir_runtime_options *options, struct coir_runti
 {
     int error;
     (void)cr_task_self(); /* this thread may wake its tasks */
-    error = make(options, runtime);
+    error = make(options, false, runtime);
     if (error)
         return error;
     error = start_threads(*runtime, 0);

@@ -2,6 +2,7 @@
 #ifndef CR_RUNTIME_H
 #define CR_RUNTIME_H
 
+#include "backend/helper.h"
 #include "sched/park.h"
 #include "sched/worker.h"
 #include <coir/runtime.h>
@@ -33,6 +34,7 @@ struct coir_runtime {
     struct cr_carried *gone;
 
     struct coir_runtime *next; /* of all there are; under cr_runtimes_hold */
+    struct cr_helper helper;   /* of process tasks */
     struct cr_monitor *monitor;
     CR_ATOMIC(struct cr_offload *) offload;
     struct cr_worker workers[]; /* count of them */

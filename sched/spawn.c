@@ -5,6 +5,7 @@
  * time is woken to look for work; it wakes the next when it has found some. */
 #include "base/choose.h"
 #include "base/memory.h"
+#include "sched/process.h"
 #include "sched/runtime.h"
 
 #include <string.h>
@@ -108,15 +109,31 @@ cr_nudge(struct coir_runtime *runtime)
 /* ---- Beginning a task ---- */
 
 static int
-check(const struct coir_runtime *runtime, const struct coir_task_options *options)
+check_options(const struct coir_runtime *runtime, const struct coir_task_options *options, const void *arg)
+{
+    if (options->carrier > COIR_ON_PROCESS)
+        return cr_fail(-EINVAL, "carrier %d: there are COIR_ON_FIBER, COIR_ON_THREAD and COIR_ON_PROCESS",
+                       (int)options->carrier);
+    if (options->arg_size > COPY_MOST)
+        return cr_fail(-EINVAL, "arg_size %zu is more than 65536: pass a pointer", options->arg_size);
+    if (options->descriptor_count > CR_HELPER_DESCRIPTORS)
+        return cr_fail(-EINVAL, "%zu descriptors: at most 250 can go along with a task", options->descriptor_count);
+    if (options->carrier != COIR_ON_PROCESS)
+        return options->orphan ? cr_fail(-EINVAL, "orphan: only a process can outlive the program") : 0;
+    if (runtime->helper.fd < 0)
+        return cr_fail(-ENOTSUP, "a task on a process: start the runtime with the option processes");
+    if (arg && !options->arg_size)
+        cr_misuse("coir_go: a process cannot be given a pointer, it has no part of this memory; say arg_size, and it "
+                  "gets a copy");
+    return 0;
+}
+
+static int
+check(const struct coir_runtime *runtime, const struct coir_task_options *options, const void *arg)
 {
     if (!runtime)
         return cr_fail(-EINVAL, "fibers are started inside a runtime: call from coir_run, or use coir_runtime_go");
-    if (options && options->carrier > COIR_ON_THREAD)
-        return cr_fail(-EINVAL, "carrier %d: there are COIR_ON_FIBER and COIR_ON_THREAD", (int)options->carrier);
-    if (options && options->arg_size > COPY_MOST)
-        return cr_fail(-EINVAL, "arg_size %zu is more than 65536: pass a pointer", options->arg_size);
-    return 0;
+    return cr_unlikely(options != NULL) ? check_options(runtime, options, arg) : 0;
 }
 
 static bool
@@ -141,7 +158,13 @@ count_in(struct coir_runtime *runtime)
 static int
 apply(struct coir_task *task, const struct coir_task_options *options)
 {
-    if (options->arg_size) {
+    int error;
+    if (cr_unlikely(options->carrier == COIR_ON_PROCESS || options->descriptor_count)) {
+        error = cr_parcel_make(task, CR_SHARED_READ(task->function), task->arg, options,
+                               options->carrier == COIR_ON_PROCESS);
+        if (error)
+            return error;
+    } else if (options->arg_size) {
         task->copy = cr_alloc(options->arg_size);
         if (!task->copy)
             return -ENOMEM;
@@ -195,7 +218,7 @@ cr_go(struct coir_runtime *runtime, coir_function *function, void *arg, const st
     struct cr_worker *worker = cr_here.worker;
     struct coir_task *task;
     bool on_thread;
-    int error = check(runtime, options);
+    int error = check(runtime, options, arg);
     if (handle)
         *handle = NULL;
     if (error || (error = count_in(runtime)))

@@ -7,7 +7,9 @@
 #include "backend/block.h"
 #include "base/memory.h"
 #include "base/world.h"
+#include "sched/debt.h"
 #include "sched/order.h"
+#include "sched/process.h"
 #include "sched/quiet.h"
 
 #include <pthread.h>
@@ -243,8 +245,11 @@ void
 cr_task_free(struct cr_task_cache *cache, struct coir_task *task)
 {
     uint64_t id = cr_load_rlx(&task->id);
-    if (cr_unlikely(task->copy != NULL))
+    if (cr_unlikely(task->copy != NULL)) {
+        if (cr_load_rlx(&task->flags) & CR_TASK_PARCEL)
+            cr_parcel_drop(task->copy);
         cr_free(task->copy);
+    }
     if (cr_unlikely(task->detail != NULL))
         cr_free(task->detail);
     cr_store_rlx(&task->id, 0);
@@ -293,7 +298,10 @@ leave(void *value)
     cr_here.task = task;
     cr_locals_end(task);
     if (task->held && cr_world.thread_bounds(&bottom, &size) == 0)
-        cr_held_check(task, bottom);
+        cr_held_check(task, bottom, (char *)bottom + size);
+    cr_debts_before_end(task);
+    (void)cr_or_ar(&task->life, CR_ENDED);
+    cr_debts_after_end(cr_load_rlx(&task->id));
     if (task->bell >= 0)
         cr_block.bell_close(task->bell);
     cr_here.task = NULL;
@@ -305,10 +313,17 @@ leave(void *value)
     cr_quiet_know(-1);
 }
 
+bool cr_task_forked;
+
 struct coir_task *
 cr_task_attach(void)
 {
-    struct coir_task *task = cr_task_new(NULL);
+    struct coir_task *task;
+    if (cr_task_forked)
+        cr_misuse(
+            "this process was forked while a runtime of coir was there, of which it has a part only: before it calls "
+            "coir it must exec, or leave by _exit; tasks on processes (COIR_ON_PROCESS) are made for going on");
+    task = cr_task_new(NULL);
     if (!task)
         cr_misuse("no memory for the calling thread's task");
     if (cr_here.worker || cr_here.serving) {

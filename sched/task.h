@@ -39,7 +39,8 @@ enum { CR_RUNNING, CR_WAITING, CR_CLAIMED }; /* states of the claim word */
 enum { CR_CLAIM_STATE = 3, CR_CLAIM_PIN = 4, CR_CLAIM_PINS = 0xfffc, CR_CLAIM_SHIFT = 16 };
 enum { CR_ENDED = 1, CR_RELEASED = 2, CR_NOTED = 4, CR_TELLING = 8, CR_LIFE_FLAGS = 15 };
 /* task->flags; IN_FLIGHT: it does not run, and its in_flight holds what it has thrown. LIMITED: a scope it is inside will
- * cancel it at a deadline. SERVANT: a thread of coir's own, or one that is lent to a runtime as a worker. */
+ * cancel it at a deadline. SERVANT: a thread of coir's own, or one that is lent to a runtime as a worker. PARCEL: its copy is a
+ * struct cr_parcel (process.h), PROCESS: and that a struct cr_process. */
 enum {
     CR_TASK_THREAD = 1,
     CR_TASK_DAEMON = 2,
@@ -47,7 +48,9 @@ enum {
     CR_TASK_PLACED = 8,
     CR_TASK_IN_FLIGHT = 16,
     CR_TASK_LIMITED = 32,
-    CR_TASK_SERVANT = 64
+    CR_TASK_SERVANT = 64,
+    CR_TASK_PARCEL = 128,
+    CR_TASK_PROCESS = 256
 };
 enum { CR_NAME = 32 };
 enum { CR_SLOT_BITS = 24, CR_ID_BITS = 60 };
@@ -136,6 +139,9 @@ void cr_task_name_set(struct coir_task *task, const char *name);
 void cr_task_name_get(const struct coir_task *task, char *name); /* CR_NAME bytes, from any thread */
 
 struct coir_task *cr_task_attach(void); /* makes one for a thread that coir did not make */
+
+/* This is a child of a plain fork in a program with a runtime: whatever of coir comes here stops it. */
+extern bool cr_task_forked;
 
 static inline struct coir_task *
 cr_task_self(void)

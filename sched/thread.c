@@ -9,6 +9,7 @@
  * until then it stays, and its workers look whether it is over. */
 #include "backend/block.h"
 #include "base/memory.h"
+#include "sched/debt.h"
 #include "sched/graph.h"
 #include "sched/quiet.h"
 #include "sched/runtime.h"
@@ -75,7 +76,8 @@ finish(struct coir_task *task, int result)
     if (task->locals)
         cr_locals_end(task);
     if (task->held && cr_world.thread_bounds(&bottom, &size) == 0)
-        cr_held_check(task, bottom);
+        cr_held_check(task, bottom, (char *)bottom + size);
+    cr_debts_before_end(task);
     if (task->bell >= 0)
         cr_block.bell_close(task->bell);
     CR_SHARED_WRITE(task->result) = result;

@@ -1,13 +1,19 @@
 /* sync/future.c: a result that is set once, under a guard bit, and read without it from then on.
  *
  * The word says DONE only by the store that gives the guard back, which is also the setter's last touch: whoever has seen
- * DONE, woken or not, may free the future at once. A setter that has callbacks to run is a holder meanwhile. */
+ * DONE, woken or not, may free the future at once. A setter that has callbacks to run is a holder meanwhile.
+ *
+ * One with an owner is his debt (sched/debt.h) until somebody is about to make it done: whoever sets or cancels it takes it
+ * out of the books first, so what is found there at the owner's end was set by nobody. It is kept then by a share of its
+ * own, unless its last holder is just freeing it. */
 #include "sync/future.h"
 #include "base/memory.h"
+#include "base/place.h"
 #include "sched/graph.h"
 #include "sync/branch.h"
 #include <coir/log.h>
 
+#include <stdio.h>
 #include <string.h>
 
 struct cr_callback {
@@ -15,6 +21,8 @@ struct cr_callback {
     coir_future_callback *function;
     void *arg;
 };
+
+static const struct cr_debt_kind debt_kind;
 
 struct coir_future *
 coir_future_new(size_t size)
@@ -25,6 +33,8 @@ coir_future_new(size_t size)
     cr_store_rlx(&future->holders, 1);
     future->callbacks_end = &future->callbacks;
     future->size = size;
+    future->debt.kind = &debt_kind;
+    future->made = __builtin_return_address(0);
     return future;
 }
 
@@ -39,8 +49,9 @@ coir_future_share(struct coir_future *future)
 static void
 end_of(struct coir_future *future)
 {
-    /* Whoever made it done may still be giving the guard back. */
-    uintptr_t state = cr_guard_take(&future->word);
+    uintptr_t state;
+    cr_debt_end(&future->debt);
+    state = cr_guard_take(&future->word); /* whoever made it done may still be giving it back */
     if (CR_SHARED_READ(future->waiters))
         cr_misuse("coir_future_free: the future is waited for");
     if ((state & (CR_FUTURE_DONE | CR_FUTURE_CANCELED)) == CR_FUTURE_DONE && future->result < 0 &&
@@ -66,7 +77,14 @@ coir_future_free(struct coir_future *future)
 void
 coir_future_set_owner(struct coir_future *future, struct coir_task *task)
 {
-    cr_store_rel(&future->owner, task ? cr_load_rlx(&task->id) : 0);
+    if (future->function)
+        return; /* a job: its worker's */
+    if (task && !coir_future_is_done(future)) {
+        cr_debt_begin(&future->debt, task);
+        return;
+    }
+    cr_debt_end(&future->debt);
+    cr_store_rel(&future->debt.owner, 0);
 }
 
 /* ---- Done ---- */
@@ -111,7 +129,9 @@ hold(struct coir_future *future)
 int
 coir_future_set(struct coir_future *future, int result, const void *value)
 {
-    uintptr_t state = hold(future);
+    uintptr_t state;
+    cr_debt_end(&future->debt);
+    state = hold(future);
     if (state) {
         cr_guard_release(&future->word, state);
         return state & CR_FUTURE_CANCELED ? -ECANCELED : state & CR_FUTURE_DONE ? -EALREADY : -EBUSY;
@@ -128,7 +148,9 @@ coir_future_set(struct coir_future *future, int result, const void *value)
 int
 coir_future_cancel(struct coir_future *future)
 {
-    uintptr_t state = hold(future);
+    uintptr_t state;
+    cr_debt_end(&future->debt);
+    state = hold(future);
     if (CR_MUTANT(CANCEL_WHAT_RUNS))
         state &= ~(uintptr_t)CR_FUTURE_RUNS;
     if (state) {
@@ -145,7 +167,7 @@ cr_future_begin(struct coir_future *future, uint64_t owner)
 {
     uintptr_t state = hold(future);
     if (!state)
-        cr_store_rel(&future->owner, owner);
+        cr_store_rel(&future->debt.owner, owner);
     cr_guard_release(&future->word, state ? state : CR_FUTURE_RUNS);
     return !state;
 }
@@ -160,6 +182,45 @@ cr_future_end(struct coir_future *future, int result, char *detail)
     future->detail = detail;
     publish(future, 0);
 }
+
+/* Its owner has ended (sched/debt.h). */
+
+static bool
+keep(struct cr_debt *debt)
+{
+    struct coir_future *future = cr_container(debt, struct coir_future, debt);
+    uint32_t holders = cr_load_rlx(&future->holders);
+    while (holders || CR_MUTANT(DEAD_KEPT))
+        if (cr_cas_ar(&future->holders, &holders, holders + 1))
+            return true;
+    return false;
+}
+
+static char *
+reproach(const struct coir_future *future, const char *name)
+{
+    static const char format[] = "task %llu '%s' has ended and has not set the future made at %s, as it was to";
+    char place[128], *text = cr_alloc(sizeof format + sizeof place + CR_NAME + 20);
+    if (text)
+        sprintf(text, format, (unsigned long long)cr_load_rlx(&future->debt.owner), name,
+                cr_place_text(future->made, place, sizeof place));
+    return text;
+}
+
+static void
+unpaid(struct cr_debt *debt, const char *name)
+{
+    struct coir_future *future = cr_container(debt, struct coir_future, debt);
+    if (cr_future_begin(future, cr_load_rlx(&debt->owner))) {
+        char *detail = reproach(future, name); /* NULL: no memory for it */
+        coir_log(COIR_LOG_ERROR, "%s", detail ? detail : "the owner of a future has ended and has not set it");
+        cr_store_rlx(&future->looked, 1); /* it has been told */
+        cr_future_end(future, -EOWNERDEAD, detail);
+    }
+    coir_future_free(future);
+}
+
+static const struct cr_debt_kind debt_kind = {keep, unpaid};
 
 int
 coir_future_on_done(struct coir_future *future, coir_future_callback *function, void *arg)
@@ -204,11 +265,23 @@ owed_by(const void *object, uint64_t *ids, uint32_t most)
 {
     const struct coir_future *future = object;
     (void)most;
-    ids[0] = done(future) ? 0 : cr_load_acq(&future->owner);
+    ids[0] = done(future) ? 0 : cr_load_acq(&future->debt.owner);
     return ids[0] != 0;
 }
 
-static const struct cr_edge_kind kind_future = {.owners = owed_by, .text = "a future that another task is to set"};
+static void
+describe(const void *object, char *text, size_t size)
+{
+    const struct coir_future *future = object;
+    char place[128];
+    if (future->made)
+        snprintf(text, size, "the future made at %s, which another task is to set",
+                 cr_place_text(future->made, place, sizeof place));
+    else
+        snprintf(text, size, "the future of a job that runs");
+}
+
+static const struct cr_edge_kind kind_future = {.owners = owed_by, .describe = describe};
 static const struct cr_edge_kind anybodys_kind = {.text = "a future"};
 static const struct cr_edge anybodys = {.kind = &anybodys_kind};
 
@@ -220,7 +293,7 @@ wait_here(struct coir_future *future, struct coir_task *self, uintptr_t state, c
         .kind = &kind_future, .object = future, .where = where, .timed = deadline != COIR_NEVER, .cancelable = true};
     struct cr_wait wait;
     int result;
-    if (!cr_load_acq(&future->owner))
+    if (!cr_load_acq(&future->debt.owner))
         return cr_wait_in(&wait, self, &anybodys, &future->word, state, &future->waiters, 0, deadline);
     result = cr_wait_in_circle(&wait, self, &edge, &future->word, state, &future->waiters, 0, deadline);
     if (result == -EDEADLK)
@@ -244,7 +317,7 @@ await(struct coir_future *future, coir_time deadline, const void *where)
         cr_guard_release(&future->word, state);
         return 0;
     }
-    if (deadline != COIR_NOW && cr_load_acq(&future->owner) == cr_load_rlx(&self->id)) {
+    if (deadline != COIR_NOW && cr_load_acq(&future->debt.owner) == cr_load_rlx(&self->id)) {
         cr_guard_release(&future->word, state);
         return cr_fail(-EDEADLK, "coir_future_wait: task '%s' is to set the future it waits for", self->name);
     }

@@ -2,7 +2,7 @@
 #ifndef CR_FUTURE_H
 #define CR_FUTURE_H
 
-#include "base/atomic.h"
+#include "sched/debt.h"
 #include <coir/future.h>
 
 struct cr_callback;
@@ -12,7 +12,8 @@ struct coir_future {
     uintptr_t waiters;         /* under the guard; none when it is done */
     CR_ATOMIC(uint32_t) holders;
     CR_ATOMIC(uint32_t) looked; /* somebody got the result */
-    CR_ATOMIC(uint64_t) owner;  /* id of the task that owes the result; 0: nobody in particular */
+    struct cr_debt debt;        /* a job's has an owner, but does not hang: it is always paid */
+    const void *made;           /* the address coir_future_new returned to; NULL: a job */
     /* Under the guard until it is done. */
     struct cr_callback *callbacks, **callbacks_end;
     /* Written before it is done, constant then. */

@@ -18,7 +18,7 @@ enum coir_state {
 struct coir_task_info {
     uint64_t id; /* as coir_task_id */
     char name[32];
-    enum coir_carrier carrier; /* COIR_ON_FIBER; COIR_ON_THREAD: that, or a thread coir did not make */
+    enum coir_carrier carrier; /* COIR_ON_FIBER; COIR_ON_THREAD: that, or a thread coir did not make; COIR_ON_PROCESS */
     enum coir_state state;
     int worker;              /* the number of a fiber's, from 0; -1: none yet, or a thread */
     coir_time since;         /* blocked: since this moment, by a clock that is some milliseconds late; else 0 */

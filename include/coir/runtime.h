@@ -10,6 +10,9 @@ COIR_BEGIN
 
 struct coir_runtime;
 
+/* fork() is allowed while a runtime is there (system(3) and libraries do it), for what follows it with exec or _exit: the child has one
+ * of the runtime's threads only. The first call of coir in such a child that has to do with tasks stops it with a sentence. */
+
 /* What happens when a call would close a circle of tasks that wait for each other for ever; and when everyone waits, which
  * is when no task runs, no timer is set, no operation is under way, no helper thread is at work, and every thread of the
  * process that has called coir waits in it without a deadline. In each case the log names all of them, what they wait for,
@@ -30,7 +33,10 @@ struct coir_runtime_options {
                          a 0) */
     /* The I/O model under fibers: "epoll", "uring" (io_uring, where the library was built with it), "poll" (a wait looks at
      * all descriptors), "select" (the same, and only numbers below 1,024: else waits fail with -ERANGE); NULL: COIR_BACKEND
-     * from the environment, else the best that the kernel does not refuse. */
+     * from the environment, else the best of these that the kernel does not refuse. By name only, to be looked at and
+     * compared: "epoll-level" (level-triggered), "sigio" (real-time signals: takes SIGRTMIN + 5 and SIGIO, which stay
+     * blocked in the calling thread, and changes O_ASYNC and the owner of descriptors it waits for), "spin" (no waiting call:
+     * tries all operations again and again; a processor for each worker that waits for one). */
     const char *backend;
     /* Of tasks that do not say. COIR_CARRIER=thread in the environment runs all tasks, whatever they say, on threads: for
      * debuggers and profilers that do not know fibers. */
@@ -41,6 +47,7 @@ struct coir_runtime_options {
     coir_log_sink *log; /* NULL: standard error */
     void *log_arg;
     enum coir_on_deadlock on_deadlock;
+    bool processes; /* start the helper from which tasks on processes are forked. -EBUSY: there are other threads */
     bool no_overflow_report; /* do not install the handler that names a task whose stack overflows */
     uint64_t reserved[4];
 };

@@ -13,25 +13,41 @@
 #define COIR_TASK_H
 
 #include <coir/base.h>
+#include <sys/types.h>
 
 COIR_BEGIN
 
 struct coir_task;
 
 /* What a task runs on. A thread costs some ten microseconds to start, has its own stack (of the system's size), thread-locals
- * and errno, and may block in whatever it likes; fibers are for all else. All calls work on both and between both. */
-enum coir_carrier { COIR_ON_DEFAULT, COIR_ON_FIBER, COIR_ON_THREAD };
+ * and errno, and may block in whatever it likes; fibers are for all else. All calls work on and between both.
+ *
+ * A process sees memory as it was when the runtime was started (coir_run), not as it is when coir_go is called: it is made by a
+ * helper that was forked then (the runtime's option processes), and shares nothing with the program but 0 to 2, its copy of
+ * the argument, and options.descriptors. It begins as a plain thread, in which it may call coir_run; chdir, limits and
+ * signals that the program has changed since the start are not changed there. At the end it writes out what has been printed
+ * and is gone: atexit functions are the program's. It is the program's child, but no wait() of the program's own sees it, and
+ * SIGCHLD may be ignored. It ends by SIGKILL when the program does, unless it is an orphan. In the program it is a task like
+ * all others; what it returns, or the code it calls exit with, is its result, or -(COIR_KILLED + n) if signal n ended it.
+ * -ECHILD: the helper has been killed. */
+enum coir_carrier { COIR_ON_DEFAULT, COIR_ON_FIBER, COIR_ON_THREAD, COIR_ON_PROCESS };
 
 struct coir_task_options {
     const char *name;          /* copied; 31 bytes are kept */
     enum coir_carrier carrier; /* 0: the runtime's default */
-    size_t arg_size;           /* 0: the task gets arg itself; n (at most 65,536): its own copy of the n bytes there */
-    bool daemon;               /* the run does not wait for it, but cancels it */
+    size_t arg_size;         /* 0: the task gets arg itself; n (at most 65,536): its own copy of the n bytes there. For
+                                  a process arg is NULL, or there is a size: else the program stops with a sentence */
+    const int *descriptors;  /* duplicates of these go along with it, for coir_task_descriptor; */
+    size_t descriptor_count; /* how many, at most 250 */
+    bool daemon;             /* the run does not wait for it, but cancels it; a process gets SIGKILL a second later */
+    bool orphan; /* a process that may outlive the program: the run does not wait for it, and leaves it alone. Its
+                                  parent is not the program */
     uint64_t reserved[4];
 };
 
 /* Starts function(arg) as a task of the calling task's runtime. *task is the caller's, to be joined or detached; task
- * may be NULL. -ENOMEM; -EAGAIN: the runtime's task limit; -EINVAL: no runtime here. Does not suspend. A stack or a thread
+ * may be NULL. -ENOMEM; -EAGAIN: the runtime's task limit; -EINVAL: no runtime here; -ENOTSUP: a process, and the runtime has
+ * been started without the option processes; -EBADF, -EMFILE: descriptors. Does not suspend. A stack, a thread or a process
  * that cannot be had is the task's result (-ENOMEM, -EAGAIN). */
 COIR_EXPORT int coir_go(coir_function *function, void *arg, const struct coir_task_options *options,
                         struct coir_task **task);
@@ -50,7 +66,8 @@ COIR_EXPORT int coir_join(struct coir_task *task, int *result, coir_time deadlin
 COIR_EXPORT void coir_detach(struct coir_task *task);
 
 /* The task's waits fail with -ECANCELED from now on, each one, also when it need not wait; not with COIR_NOW, not for
- * locks, not inside COIR_SHIELD. Does not suspend. */
+ * locks, not inside COIR_SHIELD. Does not suspend. A process gets SIGTERM, which does the same to its first task: the function
+ * it was started with, or the one it gives to coir_run; one that has not begun does not begin. */
 COIR_EXPORT void coir_cancel(struct coir_task *task);
 
 /* Whether the calling task has been canceled (by coir_cancel or by a scope it is inside). */
@@ -82,6 +99,16 @@ COIR_EXPORT uint64_t coir_task_id(const struct coir_task *task);
 
 /* Whether its function has not returned yet. */
 COIR_EXPORT bool coir_task_is_alive(const struct coir_task *task);
+
+/* The process it runs in: of one on a process its own, 0 until it is there; of all others the program's. */
+COIR_EXPORT pid_t coir_task_pid(const struct coir_task *task);
+
+/* Sends a signal to a task on a process, SIGKILL for example. -ENOTSUP: it is on none; -ESRCH: it has ended, or not begun. */
+COIR_EXPORT int coir_task_kill(struct coir_task *task, int signal);
+
+/* The calling task's own duplicate of options.descriptors[index], close-on-exec; -EBADF: there is none. A fiber or thread
+ * that has asked for it closes it; the others are closed at its end. */
+COIR_EXPORT int coir_task_descriptor(size_t index);
 
 /* How many bytes of the calling fiber's stack have been used at most (the stack's high-water mark; earlier tasks on the
  * same stack count); 0 for a plain thread. Makes a system call: for tests and tuning. */

@@ -34,6 +34,20 @@ start(struct coir_scope *scope, coir_function *function, void *arg)
     return error;
 }
 
+/* A server that never gets a descriptor again can tell nobody. */
+static void
+limit_if_lasting(struct coir_scope *scope)
+{
+    if (fault_is_lasting())
+        coir_scope_limit(scope, coir_after(200 * COIR_MS));
+}
+
+static int
+told_in_time(int error)
+{
+    return error == -ETIMEDOUT && fault_is_lasting() ? -ECONNRESET : error;
+}
+
 /* ---- A client by lines ---- */
 
 /* What may be said instead of what is expected. */
@@ -324,13 +338,10 @@ have_guests(struct party *party)
         {party, CR_HUB_DOOR_CHAT, talk_as_ann}, {party, CR_HUB_DOOR_CHAT, talk_as_bob}, {party, CR_HUB_DOOR_WEB, NULL}};
     int error = 0, ended;
     COIR_SCOPE(scope);
-    if (fault_is_lasting()) /* a hub that never gets a descriptor again can tell nobody */
-        coir_scope_limit(&scope, coir_after(200 * COIR_MS));
+    limit_if_lasting(&scope);
     for (int i = 0; i < 3 && !error; i++)
         error = start(&scope, be_there, &guests[i]);
-    ended = coir_scope_wait(&scope, core_soon());
-    if (ended == -ETIMEDOUT && fault_is_lasting())
-        ended = -ECONNRESET;
+    ended = told_in_time(coir_scope_wait(&scope, core_soon()));
     return first_failure(error, ended);
 }
 
@@ -511,6 +522,7 @@ converse_at(struct coir_listener *listener, int (*ask)(struct coir_stream *strea
     char text[COIR_ADDRESS_TEXT];
     int error, ended;
     COIR_SCOPE(scope);
+    limit_if_lasting(&scope);
     error = start(&scope, serve_one, &own);
     if (!error)
         error = coir_listener_local(listener, &address);
@@ -522,7 +534,7 @@ converse_at(struct coir_listener *listener, int (*ask)(struct coir_stream *strea
     }
     if (error)
         coir_scope_cancel(&scope);
-    ended = coir_scope_wait(&scope, core_soon());
+    ended = told_in_time(coir_scope_wait(&scope, core_soon()));
     return first_failure(error, ended);
 }
 

@@ -1,6 +1,8 @@
 /* future_bodies.c: futures between plain threads: one of those that set and cancel wins, all that wait see the same and
  * whole, each callback is called once, and whoever is the last to need a future frees it at once. */
 #include <coir/future.h>
+#include <coir/log.h>
+#include <coir/task.h>
 #include <errno.h>
 #include <string.h>
 
@@ -326,12 +328,96 @@ future_any_free(void *arg)
     play_two(set_3, await_any_and_free, NULL);
 }
 
+/* ---- Owners ---- */
+
+static int
+forget(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+/* It may not have begun, end right now, or have ended: who waits is told. */
+static int
+wait_for_who_forgets(void *arg)
+{
+    struct coir_task *task;
+    (void)arg;
+    CR_CHECK_IS(coir_go_spread(forget, NULL, NULL, &task), 0);
+    coir_future_set_owner(counter.future, task);
+    CR_CHECK_IS(look(COIR_NEVER), -EOWNERDEAD);
+    CR_CHECK_IS(coir_join(task, NULL, COIR_NEVER), 0);
+    drop();
+    return 0;
+}
+
+static void
+future_owner(void *arg)
+{
+    (void)arg;
+    coir_log_set_level((enum coir_log_level)0); /* each is told */
+    new_future(1);
+    play_run(2, wait_for_who_forgets, NULL);
+    CR_CHECK_IS(cr_debt_count, 0);
+}
+
+static int
+keep_word(void *arg)
+{
+    (void)arg;
+    CR_CHECK_THAT(set(counter.future, 3));
+    return 0;
+}
+
+/* What was set is not taken back, and nobody looks at it after it has been freed. */
+static int
+free_what_is_owed(void *arg)
+{
+    struct coir_task *task;
+    bool wanted = arg != NULL;
+    CR_CHECK_IS(coir_go_spread(wanted ? keep_word : forget, NULL, NULL, &task), 0);
+    coir_future_set_owner(counter.future, task);
+    if (wanted)
+        CR_CHECK_IS(look(COIR_NEVER), 3);
+    drop();
+    CR_CHECK_IS(coir_join(task, NULL, COIR_NEVER), 0);
+    return 0;
+}
+
+static void
+future_owner_free(void *arg)
+{
+    (void)arg;
+    coir_log_set_level((enum coir_log_level)0);
+    new_future(1);
+    play_run(2, free_what_is_owed, NULL);
+    CR_CHECK_IS(cr_debt_count, 0);
+}
+
+static void
+future_owner_pays(void *arg)
+{
+    static int wanted;
+    (void)arg;
+    new_future(1);
+    play_run(2, free_what_is_owed, &wanted);
+    CR_CHECK_IS(cr_debt_count, 0);
+}
+
 const struct body future_bodies[] = {
-    {"future-free", future_free, false, 3, 2},         {"future-share", future_share, false, 2, 1},
-    {"future-late", future_late, true, 3, 1},          {"future-late-3", future_late_3, true, 2, 0},
-    {"future-cancel", future_cancel, false, 2, 1},     {"future-job", future_job, false, 2, 1},
-    {"future-callback", future_callback, false, 3, 1}, {"future-callback-free", future_callback_free, false, 3, 1},
-    {"future-any", future_any, false, 2, 1},           {"future-any-late", future_any_late, true, 2, 0},
+    {"future-free", future_free, false, 3, 2},
+    {"future-share", future_share, false, 2, 1},
+    {"future-late", future_late, true, 3, 1},
+    {"future-late-3", future_late_3, true, 2, 0},
+    {"future-cancel", future_cancel, false, 2, 1},
+    {"future-job", future_job, false, 2, 1},
+    {"future-callback", future_callback, false, 3, 1},
+    {"future-callback-free", future_callback_free, false, 3, 1},
+    {"future-any", future_any, false, 2, 1},
+    {"future-any-late", future_any_late, true, 2, 0},
     {"future-any-free", future_any_free, false, 3, 1},
+    {"future-owner", future_owner, false, 0, 0},
+    {"future-owner-free", future_owner_free, false, 0, 0},
+    {"future-owner-pays", future_owner_pays, false, 0, 0},
 };
 const uint32_t future_count = sizeof future_bodies / sizeof future_bodies[0];

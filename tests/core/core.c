@@ -187,10 +187,16 @@ core_is_long(void)
     return text && *text && strcmp(text, "0") != 0;
 }
 
+bool
+core_is_emulated(void)
+{
+    return getenv("COIR_EMULATED") != NULL;
+}
+
 long
 core_rounds(long many)
 {
-    return (CORE_TSAN ? many / 20 : CORE_ASAN ? many / 4 : many) * (core_is_long() ? 5 : 1);
+    return (CORE_TSAN || core_is_emulated() ? many / 20 : CORE_ASAN ? many / 4 : many) * (core_is_long() ? 5 : 1);
 }
 
 long
@@ -256,8 +262,14 @@ do_nothing(void *arg)
     return 0;
 }
 
-static bool
-is_refused(const char *backend)
+bool
+core_backend_is(const char *name)
+{
+    return coir_runtime_self() && !strcmp(coir_runtime_backend(coir_runtime_self()), name);
+}
+
+bool
+core_refused(const char *backend)
 {
     int error;
     if (!backend || !*backend)
@@ -285,7 +297,7 @@ say_counts(void)
     bool any;
     cr_backend_install(NULL); /* what is left then is the table */
     any = say_count(NULL, "of a simulation");
-    for (size_t i = 0; (backend = cr_backend_choice(NULL, i)); i++)
+    for (size_t i = 0; (backend = cr_backend_at(i)); i++)
         any |= say_count(backend, backend->name);
     if (!any)
         printf("backend: none, no operations came back\n");
@@ -300,7 +312,7 @@ core_run_suite(Suite *suite)
     void *shared =
         mmap(NULL, CR_BACKEND_COUNTS * sizeof(uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     cr_backend_count_in(shared == MAP_FAILED ? NULL : shared);
-    if (!is_refused(getenv("COIR_BACKEND"))) {
+    if (!core_refused(getenv("COIR_BACKEND"))) {
         srunner_run_all(runner, CK_ENV);
         failures = srunner_ntests_failed(runner) != 0;
         say_counts();

@@ -91,11 +91,16 @@ long core_rounds(long many);
 long core_freed(long many, int loops);
 long core_fibers(long many); /* at most COIR_TEST_FIBERS (under TSan 4,000 unless set) */
 bool core_is_long(void);
+bool core_is_emulated(void); /* COIR_EMULATED: another processor's instructions, ten to twenty times slower */
 
 int core_open_descriptors(void);
 /* How many descriptors may be used, at most so many: the process's limit is raised as far as needed and possible; the
  * calling fiber's backend may have another one. */
 long core_numbers(long many);
+/* Whether the calling fiber's backend has this name. */
+bool core_backend_is(const char *name);
+/* Whether this backend is refused here (which is then said, as a SKIP); NULL, "": no. */
+bool core_refused(const char *backend);
 coir_time core_past(void); /* a moment that has passed */
 coir_time core_soon(void); /* 20 s from now: nothing in a healthy test takes so long */
 

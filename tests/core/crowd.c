@@ -45,7 +45,7 @@ use_now(void)
 static bool
 is_ours(void)
 {
-    return !CORE_ASAN && !CORE_TSAN && !getenv("COIR_EMULATED");
+    return !CORE_ASAN && !CORE_TSAN && !core_is_emulated();
 }
 
 static int

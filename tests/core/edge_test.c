@@ -378,11 +378,14 @@ static int
 join_inside_limit(void *arg)
 {
     struct pair *pair = arg;
+    int result;
     COIR_SCOPE(scope);
     MUST_BE(coir_event_wait(&pair->told, COIR_NEVER), 0);
     coir_scope_limit(&scope, coir_after(50 * COIR_MS));
     pair->results[0] = coir_join(pair->tasks[1], NULL, COIR_NEVER);
-    MUST_BE(coir_scope_wait(&scope, COIR_NEVER), pair->results[0] ? -ETIMEDOUT : 0);
+    result = coir_scope_wait(&scope, COIR_NEVER);
+    if (pair->results[0] != -EDEADLK) /* told at once: the limit may pass meanwhile, or not */
+        MUST_BE(result, pair->results[0] ? -ETIMEDOUT : 0);
     return 0;
 }
 
@@ -401,7 +404,8 @@ START_TEST(a_join_inside_a_limited_scope_is_a_way_out)
 {
     struct pair pair = {.results = {1, 1}, .told = COIR_EVENT_INIT};
     core_run(1 + _i, join_with_limit, &pair);
-    MUST_BE(pair.results[0], -ECANCELED);
+    if (!_i || pair.results[0] != -EDEADLK) /* as above */
+        MUST_BE(pair.results[0], -ECANCELED);
     MUST_BE(pair.results[1], 0);
     coir_detach(pair.tasks[1]);
 }

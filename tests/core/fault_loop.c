@@ -178,11 +178,12 @@ must_live(const struct fault_program *program, int workers, uint64_t n, bool on)
 void
 fault_loop(const struct fault_program *program, int workers, bool on)
 {
-    const char *only = getenv("COIR_FAULT"); /* this n */
+    const char *only = getenv("COIR_FAULT");           /* this n */
+    const char *step = getenv("COIR_TEST_FAULT_STEP"); /* every so many-th n, where each takes long */
     uint64_t n = only ? strtoull(only, NULL, 10) : 1, last = only ? n : FAULT_MOST;
     outcome = mmap(NULL, sizeof *outcome, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     MUST(outcome != MAP_FAILED);
-    for (; n <= last; n++) {
+    for (; n <= last; n += step ? strtoull(step, NULL, 10) : 1) {
         must_live(program, workers, n, on);
         if (outcome->count < n)
             break;

@@ -569,7 +569,8 @@ START_TEST(slow_readers_take_no_buffers_from_others)
 }
 END_TEST
 
-enum { LARGE = 16 << 20 }; /* TCP may hold 10 MiB on its way */
+/* More than the two socket buffers grow to by themselves (tcp_wmem, tcp_rmem: 4 and 6 MiB). */
+enum { LARGE = 16 << 20 };
 
 static int
 write_large(void *arg)

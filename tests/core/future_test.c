@@ -695,86 +695,6 @@ START_TEST(a_failure_that_nobody_got_is_reported)
 }
 END_TEST
 
-/* ---- Owners ---- */
-
-struct promise {
-    struct coir_future *mine, *other;
-    struct coir_event *go;
-};
-
-static int
-keep_promise(void *arg)
-{
-    struct promise *promise = arg;
-    int result;
-    MUST_BE(coir_event_wait(promise->go, core_soon()), 0);
-    result = coir_future_wait(promise->other, COIR_NEVER);
-    MUST_BE(coir_future_set(promise->mine, 0, NULL), 0);
-    return result;
-}
-
-/* Each waits for what the next is to set: the last of them to wait is told so, and then all go on. */
-static int
-promise_in_a_circle(void *arg)
-{
-    enum { MANY = 3 };
-    struct coir_event go = COIR_EVENT_INIT;
-    struct coir_future *futures[MANY];
-    struct core_actor actors[MANY];
-    struct promise promises[MANY];
-    int told = 0;
-    (void)arg;
-    for (int i = 0; i < MANY; i++)
-        futures[i] = coir_future_new(0);
-    for (int i = 0; i < MANY; i++) {
-        promises[i] = (struct promise){futures[i], futures[(i + 1) % MANY], &go};
-        core_start(&actors[i], keep_promise, &promises[i]);
-        MUST_BE(coir_event_wait(&actors[i].begun, core_soon()), 0);
-        coir_future_set_owner(futures[i], actors[i].self);
-    }
-    coir_event_set(&go);
-    for (int i = 0; i < MANY; i++) {
-        int result = core_end(&actors[i]);
-        MUST(result == 0 || result == -EDEADLK);
-        told += result == -EDEADLK;
-    }
-    MUST_BE(told, 1);
-    for (int i = 0; i < MANY; i++)
-        coir_future_free(futures[i]);
-    return 0;
-}
-
-START_TEST(owners_in_a_circle_are_a_deadlock)
-{
-    core_play((enum core_cast)_i, promise_in_a_circle, NULL);
-}
-END_TEST
-
-static int
-wait_for_oneself(void *arg)
-{
-    struct coir_future *future = coir_future_new(0);
-    (void)arg;
-    coir_future_set_owner(future, coir_self());
-    MUST_BE(coir_future_wait(future, COIR_NOW), -EAGAIN);
-    MUST_BE(coir_future_wait(future, COIR_NEVER), -EDEADLK);
-    MUST(strstr(coir_error_detail(), "is to set the future"));
-    MUST_BE(coir_future_get(future, NULL, 0, COIR_NEVER), -EDEADLK);
-    coir_future_set_owner(future, NULL);
-    MUST_BE(coir_future_wait(future, coir_after(COIR_MS)), -ETIMEDOUT);
-    coir_future_set_owner(future, coir_self());
-    MUST_BE(coir_future_set(future, 2, NULL), 0);
-    MUST_BE(coir_future_get(future, NULL, 0, COIR_NEVER), 2); /* it is done: nothing to wait for */
-    coir_future_free(future);
-    return 0;
-}
-
-START_TEST(who_is_to_set_it_cannot_wait_for_it)
-{
-    core_play((enum core_cast)_i, wait_for_oneself, NULL);
-}
-END_TEST
-
 /* ---- Faults and misuse ---- */
 
 static void
@@ -870,8 +790,6 @@ add(TCase *cases)
     tcase_add_loop_test(cases, who_has_the_result_frees_it, 0, CORE_CASTS);
     tcase_add_loop_test(cases, the_last_holder_frees_it, 0, CORE_CASTS);
     tcase_add_loop_test(cases, a_failure_that_nobody_got_is_reported, 0, 2);
-    tcase_add_loop_test(cases, owners_in_a_circle_are_a_deadlock, 0, CORE_CASTS);
-    tcase_add_loop_test(cases, who_is_to_set_it_cannot_wait_for_it, 0, CORE_CASTS);
     tcase_add_loop_test(cases, without_memory, 0, CORE_CASTS);
     tcase_add_test(cases, misuse_stops_the_process);
 }

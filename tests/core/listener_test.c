@@ -346,7 +346,7 @@ wait_for_nobody(void *arg)
     int others[64], count = 0, dialler = socket(AF_INET, SOCK_STREAM, 0);
     bool somebody_first = *(bool *)arg;
     /* Before it waits, and before it gives up. */
-    bool looks_twice = !coir_runtime_self() || !strcmp(coir_runtime_backend(coir_runtime_self()), "uring");
+    bool looks_twice = !coir_runtime_self() || core_backend_is("uring");
     coir_time end = core_soon();
     char byte;
     MUST_BE(coir_address_parse(address, &parsed), 0);
@@ -364,7 +364,8 @@ wait_for_nobody(void *arg)
     MUST_BE(coir_listener_accept(listener, &stream, COIR_NOW), -EAGAIN);
     MUST_BE(coir_listener_accept(listener, &stream, core_past()), -ETIMEDOUT);
     MUST_BE(coir_listener_accept(listener, &stream, coir_after(100 * COIR_MS)), -ETIMEDOUT);
-    MUST(cr_fault_disarm() <= (looks_twice ? 6 : 3)); /* the last look before a wait is given up */
+    /* The last look before a wait is given up; looking is all that spin does. */
+    MUST(cr_fault_disarm() <= (looks_twice ? 6 : 3) || core_backend_is("spin"));
     while (count > 0)
         close(others[--count]);
     close(dialler);

@@ -36,6 +36,12 @@ static const struct stage {
     {"poll, 3 workers", CORE_FOUR, {.workers = 3, .backend = "poll"}, &parity_real_wire, 0},
     {"select, 1 worker", CORE_ONE, {.workers = 1, .backend = "select"}, &parity_real_wire, 0},
     {"select, 3 workers", CORE_FOUR, {.workers = 3, .backend = "select"}, &parity_real_wire, 0},
+    {"epoll-level, 1 worker", CORE_ONE, {.workers = 1, .backend = "epoll-level"}, &parity_real_wire, 0},
+    {"epoll-level, 3 workers", CORE_FOUR, {.workers = 3, .backend = "epoll-level"}, &parity_real_wire, 0},
+    {"sigio, 1 worker", CORE_ONE, {.workers = 1, .backend = "sigio"}, &parity_real_wire, 0},
+    {"sigio, 3 workers", CORE_FOUR, {.workers = 3, .backend = "sigio"}, &parity_real_wire, 0},
+    {"spin, 1 worker", CORE_ONE, {.workers = 1, .backend = "spin"}, &parity_real_wire, 0},
+    {"spin, 3 workers", CORE_FOUR, {.workers = 3, .backend = "spin"}, &parity_real_wire, 0},
     {"block, plain threads", CORE_THREADS, {0}, &parity_real_wire, 0},
     {"sim, 1 worker", CORE_ONE, {.workers = 1, .backend = "sim"}, &parity_sim_wire, 5},
     {"sim, 3 workers", CORE_FOUR, {.workers = 3, .backend = "sim"}, &parity_sim_wire, 20},
@@ -160,6 +166,8 @@ START_TEST(a_row_on_a_stage)
         __atomic_add_fetch(&count->fibers_only, 1, __ATOMIC_RELAXED);
         return;
     }
+    if (!own.stage->seeds && core_refused(own.stage->options.backend))
+        return;
     if (own.row->manner & PARITY_DIES)
         core_must_die(perform, &own, SIGABRT, own.row->text);
     else

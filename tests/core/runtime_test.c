@@ -242,7 +242,8 @@ be_fair(void *arg)
     struct coir_task *players[2], *newborn;
     int pairs = ((int)core_numbers(2 * PAIRS + 100) - 100) / 2, result;
     const char *backend = coir_runtime_backend(coir_runtime_self());
-    bool rests = !strcmp(backend, "poll") || !strcmp(backend, "select"); /* after each look: backend/level.h */
+    bool rests = !strcmp(backend, "poll") || !strcmp(backend, "select") ||
+                 !strcmp(backend, "spin"); /* after each look: backend/level.h */
     (void)arg;
     for (int i = 0; i < pairs; i++) {
         MUST_BE(coir_stream_pair(ends[i]), 0);

@@ -112,8 +112,8 @@ stage_play(const struct stage_program *program, enum core_cast cast)
     int status;
     if (program->fibers_only && cast != CORE_ONE && cast != CORE_FOUR && cast != CORE_DEFAULT)
         return;
-    if (CORE_TSAN && program->for_ever) {
-        printf("SKIP: ThreadSanitizer has a thread of its own, so everyone waits is but a suspicion\n");
+    if ((CORE_TSAN || core_is_emulated()) && program->for_ever) {
+        printf("SKIP: ThreadSanitizer or the emulator has a thread of its own, so everyone waits is but a suspicion\n");
         return;
     }
     status = core_aside(play_it, &play, said, sizeof said);

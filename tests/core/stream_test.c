@@ -290,7 +290,7 @@ other_kinds(void *arg)
         MUST_BE(coir_stream_read(stream, bytes, 4, coir_after(COIR_MS)), -ETIMEDOUT);
         MUST_BE(write(ends[1], "pipe", 4), 4);
         MUST_BE(coir_stream_read_full(stream, bytes, 4, core_soon()), 4);
-        MUST_BE(fcntl(ends[0], F_GETFL), flags);
+        MUST_BE(fcntl(ends[0], F_GETFL), flags | (core_backend_is("sigio") ? O_ASYNC : 0)); /* until it is closed */
         MUST_BE(coir_stream_close(stream), 0);
         MUST_BE(fcntl(ends[0], F_GETFL), flags);
     }

@@ -74,7 +74,7 @@ use_now(void)
 static bool
 is_ours(void) /* memory and time, not a sanitizer's or an emulator's */
 {
-    return !CORE_ASAN && !CORE_TSAN && !getenv("COIR_EMULATED");
+    return !CORE_ASAN && !CORE_TSAN && !core_is_emulated();
 }
 
 /* ---- The client's process ---- */
@@ -172,7 +172,8 @@ dial(const struct load *load, const char *from)
     if (from) {
         struct sockaddr_in own = {.sin_family = AF_INET};
         own.sin_addr.s_addr = inet_addr(from);
-        CLIENT_MUST(setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one) == 0);
+        (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one,
+                         sizeof one); /* no port for good: more of them */
         CLIENT_MUST(bind(fd, (struct sockaddr *)&own, sizeof own) == 0);
     }
     CLIENT_MUST(connect(fd, (const struct sockaddr *)&load->place, sizeof load->place) == 0);
