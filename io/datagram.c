@@ -6,8 +6,8 @@
  * A socket that is bound to "*", or to no address, is an IPv6 one for both families; its addresses of IPv4 are written as IPv4
  * for who uses it, in both directions.
  *
- * A Unix socket without a peer that sends to a full receiver cannot be waited for: poll(2) looks at the sender's buffer only.
- * It naps and tries again, 1 ms at first and 8 ms in the end. With a peer the kernel tells. */
+ * A Unix socket that sends to a full receiver cannot be waited for on every backend: without a peer poll(2) looks at the sender's
+ * buffer only, and signals (sigio) never tell of the receiver's. So it naps and tries again, 1 ms at first and 8 ms in the end. */
 #include "backend/descriptor.h"
 #include "base/memory.h"
 #include "io/unix.h"
@@ -234,7 +234,7 @@ coir_datagram_receive(struct coir_datagram *datagram, void *bytes, size_t size, 
     return result >= 0 && message.msg_flags & MSG_TRUNC ? -EMSGSIZE : result;
 }
 
-/* To a Unix socket that is no peer. Under out. */
+/* To a Unix socket. Under out. */
 static int
 send_napping(struct coir_datagram *datagram, struct coir_task *self, struct msghdr *message, coir_time deadline)
 {
@@ -276,8 +276,8 @@ coir_datagram_send(struct coir_datagram *datagram, const void *bytes, size_t siz
         cr_lock_give(&datagram->out, self);
         return -EDESTADDRREQ;
     }
-    result = to && datagram->family == AF_UNIX ? send_napping(datagram, self, &message, deadline)
-                                               : operate(datagram, CR_OP_SEND_MESSAGE, &message, deadline);
+    result = datagram->family == AF_UNIX ? send_napping(datagram, self, &message, deadline)
+                                         : operate(datagram, CR_OP_SEND_MESSAGE, &message, deadline);
     cr_lock_give(&datagram->out, self);
     return result < 0 ? result : 0;
 }

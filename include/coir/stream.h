@@ -25,7 +25,8 @@ struct coir_stream_options {
     uint64_t reserved[4];
 };
 
-/* Connects; tries all addresses of a name in turn. -ECONNREFUSED, -EHOSTUNREACH, -ENOENT (no such name), -EINVAL. The
+/* Connects. Of a name all addresses are tried, IPv6 and IPv4 in turn, each with a head start of 250 ms before the next; the
+ * first that answers is taken. -ECONNREFUSED, -EHOSTUNREACH, -ENOENT (no such name), -EINVAL. The
  * deadline covers all of it. */
 COIR_EXPORT int coir_stream_dial(const char *address, const struct coir_stream_options *options,
                                  struct coir_stream **stream, coir_time deadline);

@@ -35,7 +35,7 @@ struct parity_row {
 
 /* Each ends with a row without a name. */
 extern const struct parity_row parity_dial[], parity_accept[], parity_read[], parity_line[], parity_write[],
-    parity_end[], parity_task[], parity_sync[];
+    parity_end[], parity_task[], parity_sync[], parity_frame[];
 
 /* "what RESULT", the result as a number or as the name of a failure: "read -EPIPE". */
 void parity_note(struct parity *play, const char *what, long long result);

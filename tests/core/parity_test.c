@@ -14,8 +14,8 @@
 #include "sim/net.h"
 #include "sim/thread.h"
 
-static const struct parity_row *const tables[] = {parity_dial,  parity_accept, parity_read, parity_line,
-                                                  parity_write, parity_end,    parity_task, parity_sync};
+static const struct parity_row *const tables[] = {parity_dial, parity_accept, parity_read, parity_line, parity_write,
+                                                  parity_end,  parity_task,   parity_sync, parity_frame};
 enum { TABLES = sizeof tables / sizeof tables[0], ROWS_MOST = 200 };
 
 /* All that a new backend needs: a row. */
