@@ -110,8 +110,9 @@ accept_with_chaos(struct cr_op *op)
 }
 
 static cr_operation_attempt *const attempts[CR_OP_KINDS] = {
-    [CR_OP_RECEIVE] = read_with_chaos, [CR_OP_SEND] = write_with_chaos,    [CR_OP_READ] = read_with_chaos,
-    [CR_OP_WRITE] = write_with_chaos,  [CR_OP_ACCEPT] = accept_with_chaos, [CR_OP_CONNECT] = cr_operation_under,
+    [CR_OP_RECEIVE] = read_with_chaos,    [CR_OP_SEND] = write_with_chaos,       [CR_OP_READ] = read_with_chaos,
+    [CR_OP_WRITE] = write_with_chaos,     [CR_OP_ACCEPT] = accept_with_chaos,    [CR_OP_CONNECT] = cr_operation_under,
+    [CR_OP_POLL_IN] = cr_operation_under, [CR_OP_POLL_OUT] = cr_operation_under,
 };
 
 /* ---- What the environment says ---- */

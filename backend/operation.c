@@ -61,6 +61,15 @@ is_ready(int fd, short events)
     return count > 0 ? 0 : count < 0 ? -errno : -EAGAIN;
 }
 
+/* An error or a hang-up ends both waits. */
+static int
+try_poll(struct cr_op *op)
+{
+    struct pollfd poller = {.fd = op->fd, .events = op->kind == CR_OP_POLL_IN ? POLLIN : POLLOUT};
+    int count = poll(&poller, 1, 0);
+    return count < 0 ? -errno : !count ? -EAGAIN : poller.revents & POLLNVAL ? -EBADF : 0;
+}
+
 static int
 try_read(struct cr_op *op)
 {
@@ -142,6 +151,7 @@ try_connect(struct cr_op *op)
 static cr_operation_attempt *const real[CR_OP_KINDS] = {
     [CR_OP_RECEIVE] = try_receive, [CR_OP_SEND] = try_send,     [CR_OP_READ] = try_read,
     [CR_OP_WRITE] = try_write,     [CR_OP_ACCEPT] = try_accept, [CR_OP_CONNECT] = try_connect,
+    [CR_OP_POLL_IN] = try_poll,    [CR_OP_POLL_OUT] = try_poll,
 };
 
 /* The first operation of a process that has no runtime: now is the time to ask for chaos. */
@@ -155,8 +165,9 @@ begin_and_try(struct cr_op *op)
 }
 
 static cr_operation_attempt *const beginning[CR_OP_KINDS] = {
-    [CR_OP_RECEIVE] = begin_and_try, [CR_OP_SEND] = begin_and_try,   [CR_OP_READ] = begin_and_try,
-    [CR_OP_WRITE] = begin_and_try,   [CR_OP_ACCEPT] = begin_and_try, [CR_OP_CONNECT] = begin_and_try,
+    [CR_OP_RECEIVE] = begin_and_try, [CR_OP_SEND] = begin_and_try,     [CR_OP_READ] = begin_and_try,
+    [CR_OP_WRITE] = begin_and_try,   [CR_OP_ACCEPT] = begin_and_try,   [CR_OP_CONNECT] = begin_and_try,
+    [CR_OP_POLL_IN] = begin_and_try, [CR_OP_POLL_OUT] = begin_and_try,
 };
 
 static cr_operation_attempt *const *installed = real;

@@ -16,12 +16,14 @@
 #include <sys/uio.h>
 
 enum cr_op_kind {
-    CR_OP_RECEIVE, /* data, length: recv */
-    CR_OP_SEND,    /* parts, count: sendmsg */
-    CR_OP_READ,    /* data, length: read, of what is no socket */
-    CR_OP_WRITE,   /* parts, count: writev, of what is no socket */
-    CR_OP_ACCEPT,  /* the result is the new descriptor, close-on-exec; data: struct sockaddr_storage or NULL */
-    CR_OP_CONNECT, /* data, length: the address */
+    CR_OP_RECEIVE,  /* data, length: recv */
+    CR_OP_SEND,     /* parts, count: sendmsg */
+    CR_OP_READ,     /* data, length: read, of what is no socket */
+    CR_OP_WRITE,    /* parts, count: writev, of what is no socket */
+    CR_OP_ACCEPT,   /* the result is the new descriptor, close-on-exec; data: struct sockaddr_storage or NULL */
+    CR_OP_CONNECT,  /* data, length: the address */
+    CR_OP_POLL_IN,  /* nothing but waiting until it can be read; */
+    CR_OP_POLL_OUT, /* written */
     CR_OP_KINDS
 };
 
@@ -45,8 +47,9 @@ struct cr_op {
     bool is_file;    /* a regular file: always "ready", and still it blocks */
     bool begun;      /* CONNECT: the connection is under way */
     bool eager;      /* trying at once is likely to be worth it; afterwards: whether the next one's try is */
-    bool by_poll;    /* uring: this descriptor has to be waited for by a poll. False at the beginning */
-    uint8_t stage;   /* uring: where it is */
+    bool
+        by_poll; /* uring: this descriptor has to be waited for by a poll. False at the beginning, but of CR_OP_POLL_ */
+    uint8_t stage; /* uring: where it is */
     int32_t result;
     struct cr_feeding *feeding; /* RECEIVE: the stream's place for a feed (feed.h); NULL: it may have none */
     union {
@@ -63,7 +66,9 @@ struct cr_op {
 static inline enum cr_op_direction
 cr_op_direction(const struct cr_op *op)
 {
-    return op->kind == CR_OP_SEND || op->kind == CR_OP_WRITE || op->kind == CR_OP_CONNECT ? CR_OP_OUT : CR_OP_IN;
+    return op->kind == CR_OP_SEND || op->kind == CR_OP_WRITE || op->kind == CR_OP_CONNECT || op->kind == CR_OP_POLL_OUT
+               ? CR_OP_OUT
+               : CR_OP_IN;
 }
 
 /* What a kind of operation is: one system call, or what stands for it. */

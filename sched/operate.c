@@ -52,8 +52,8 @@ static int
 not_by_backend(struct cr_worker *worker, struct cr_op *op, int answer)
 {
     static const char *const calls[CR_OP_KINDS] = {
-        [CR_OP_RECEIVE] = "read", [CR_OP_SEND] = "write",    [CR_OP_READ] = "read",
-        [CR_OP_WRITE] = "write",  [CR_OP_ACCEPT] = "accept", [CR_OP_CONNECT] = "dial",
+        [CR_OP_RECEIVE] = "read",  [CR_OP_SEND] = "write",   [CR_OP_READ] = "read",       [CR_OP_WRITE] = "write",
+        [CR_OP_ACCEPT] = "accept", [CR_OP_CONNECT] = "dial", [CR_OP_POLL_IN] = "fd_wait", [CR_OP_POLL_OUT] = "fd_wait",
     };
     if (answer == CR_BLOCKS)
         return cr_offload(block, op);
@@ -168,9 +168,14 @@ static void
 describe(const void *object, char *text, size_t size)
 {
     static const char *const kinds[CR_OP_KINDS] = {
-        [CR_OP_RECEIVE] = "bytes from",     [CR_OP_SEND] = "room to write to",
-        [CR_OP_READ] = "bytes from",        [CR_OP_WRITE] = "room to write to",
-        [CR_OP_ACCEPT] = "a connection at", [CR_OP_CONNECT] = "the peer's answer on",
+        [CR_OP_RECEIVE] = "bytes from",
+        [CR_OP_SEND] = "room to write to",
+        [CR_OP_READ] = "bytes from",
+        [CR_OP_WRITE] = "room to write to",
+        [CR_OP_ACCEPT] = "a connection at",
+        [CR_OP_CONNECT] = "the peer's answer on",
+        [CR_OP_POLL_IN] = "anything to read from",
+        [CR_OP_POLL_OUT] = "room to write to",
     };
     const struct cr_op *op = object;
     snprintf(text, size, "%s descriptor %d", kinds[op->kind], op->fd);

@@ -304,9 +304,19 @@ try_connect(struct cr_op *op)
     return result;
 }
 
+static int
+try_poll(struct cr_op *op)
+{
+    struct cr_socket *socket;
+    unsigned wanted = op->kind == CR_OP_POLL_IN ? POLLIN : POLLOUT;
+    int result = find(op, &socket);
+    return result ? result : cr_socket_ready(socket) & (wanted | POLLHUP | POLLERR) ? 0 : -EAGAIN;
+}
+
 static cr_operation_attempt *const attempts[CR_OP_KINDS] = {
     [CR_OP_RECEIVE] = try_receive, [CR_OP_SEND] = try_send,     [CR_OP_READ] = try_receive,
     [CR_OP_WRITE] = try_send,      [CR_OP_ACCEPT] = try_accept, [CR_OP_CONNECT] = try_connect,
+    [CR_OP_POLL_IN] = try_poll,    [CR_OP_POLL_OUT] = try_poll,
 };
 
 void

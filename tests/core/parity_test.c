@@ -81,8 +81,8 @@ count_and_try(struct cr_op *op)
     return result;
 }
 
-static cr_operation_attempt *const counting[CR_OP_KINDS] = {count_and_try, count_and_try, count_and_try,
-                                                            count_and_try, count_and_try, count_and_try};
+static cr_operation_attempt *const counting[CR_OP_KINDS] = {count_and_try, count_and_try, count_and_try, count_and_try,
+                                                            count_and_try, count_and_try, count_and_try, count_and_try};
 
 /* ---- One row on one stage ---- */
 

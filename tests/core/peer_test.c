@@ -139,8 +139,8 @@ count_and_try(struct cr_op *op)
     return under[op->kind](op);
 }
 
-static cr_operation_attempt *const counting[CR_OP_KINDS] = {count_and_try, count_and_try, count_and_try,
-                                                            count_and_try, count_and_try, count_and_try};
+static cr_operation_attempt *const counting[CR_OP_KINDS] = {count_and_try, count_and_try, count_and_try, count_and_try,
+                                                            count_and_try, count_and_try, count_and_try, count_and_try};
 
 static struct cr_backend watched, original;
 static uint64_t looks; /* atomic */
