@@ -81,8 +81,8 @@ cr_descriptor_attached(int fd)
     return cr_load_acq(&rows[fd].attached); /* pairs with attach */
 }
 
-int
-cr_descriptor_close(int fd)
+void
+cr_descriptor_forget(int fd)
 {
     if (rows && fd >= 0 && fd < ROWS) {
         uint64_t attached = cr_swap_ar(&rows[fd].attached, 0);
@@ -95,5 +95,11 @@ cr_descriptor_close(int fd)
         }
         cr_store_rel(&rows[fd].generation, cr_load_rlx(&rows[fd].generation) + 1);
     }
+}
+
+int
+cr_descriptor_close(int fd)
+{
+    cr_descriptor_forget(fd);
     return cr_world.close(fd);
 }

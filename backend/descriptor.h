@@ -24,5 +24,7 @@ uint64_t cr_descriptor_attached(int fd);          /* to which: a bit for each sl
 
 /* Detaches every instance, moves the generation on, closes. The owner's last act: no operation is pending. */
 int cr_descriptor_close(int fd);
+/* The same without closing, for those who close it themselves. */
+void cr_descriptor_forget(int fd);
 
 #endif

@@ -195,7 +195,9 @@ try_file(struct cr_op *op)
 static int
 look(struct cr_op *op)
 {
-    return is_ready(op->fd, cr_op_direction(op) == CR_OP_OUT ? POLLOUT : POLLIN);
+    struct pollfd poller = {.fd = op->fd, .events = op->kind == CR_OP_WRITABLE ? POLLOUT : POLLIN};
+    int count = poll(&poller, 1, 0);
+    return count < 0 ? -errno : !count ? -EAGAIN : poller.revents & POLLNVAL ? -EBADF : 0;
 }
 
 static int

@@ -150,7 +150,9 @@ cr_ready_start(void *self, struct cr_op *op)
     if (cr_unlikely(!row))
         return -ENOMEM;
     /* Who only tries asks the kernel in any case: an event may be there that nobody has fetched, or nobody is attached. */
-    if (row->ready[direction] || (op->try_only && !op->known_only) || (op->kind == CR_OP_CONNECT && !op->begun)) {
+    if (row->ready[direction] || (op->try_only && !op->known_only) || (op->kind == CR_OP_CONNECT && !op->begun) ||
+        op->kind == CR_OP_READABLE ||
+        op->kind == CR_OP_WRITABLE) { /* what others do with the descriptor is not known here */
         result = cr_operation_try(op);
         if (cr_unlikely(result == CR_AGAIN))
             return let_it_come_back(ready, op);

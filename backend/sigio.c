@@ -12,7 +12,8 @@
  * to the other workers that descriptor.h knows to be attached. A signal cannot say "and this was the last": a short read
  * never counts as drained (CR_EVENT_MORE), which costs one more system call for each message.
  *
- * Also known: a Unix socket's peer that only stops reading sends no signal, so a writer that waits for room there does
+ * What sends no signals (an eventfd, another poller) is asked about by the poll that waits for them, up to 32 descriptors.
+ * Known: a Unix socket's peer that only stops reading sends no signal, so a writer that waits for room there does
  * not learn it. O_ASYNC and the owner belong to the description, which other processes may share: off unless chosen. Where
  * a queued signal does not come back (emulators), open answers -ENOSYS. */
 #include "backend/descriptor.h"
@@ -31,13 +32,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { SLOTS = 64, SIGNALS = 64 /* read at once */, FIRST_PRUNE = 64 };
+enum { SLOTS = 64, SIGNALS = 64 /* read at once */, SILENT = 32, FIRST_PRUNE = 64 };
 
 struct sigio {
     struct cr_level level; /* its list and its bell */
     int signals;           /* signalfd */
     size_t told;           /* of level.watched: who has been tried since it was attached */
     size_t prune_at;       /* length of the list at which those that are closed are taken out */
+    struct cr_watched silent[SILENT];
+    int silent_count;
     struct signalfd_siginfo read[SIGNALS];
 };
 
@@ -77,6 +80,10 @@ sigio_attach(struct cr_ready *ready, int fd, uint32_t generation)
         return 0;
     error = errno == ENOTTY ? -EPERM : -errno; /* its driver sends no signals */
     self->level.count--;
+    if (error == -EPERM && self->silent_count < SILENT) {
+        self->silent[self->silent_count++] = (struct cr_watched){fd, generation};
+        error = 0;
+    }
     return error;
 }
 
@@ -145,23 +152,47 @@ hear_all(struct sigio *self)
         hear(self, &self->read[i]);
 }
 
+/* Those that are closed leave. As in poll.c: a direction in which nobody waits is not asked about. */
+static void
+ask_silent(struct sigio *self, struct pollfd *asked)
+{
+    for (int i = 0; i < self->silent_count;) {
+        int interest = cr_ready_interest(&self->level.ready, self->silent[i].fd, self->silent[i].generation);
+        if (interest < 0) {
+            self->silent[i] = self->silent[--self->silent_count];
+            continue;
+        }
+        asked[i] = (struct pollfd){
+            .fd = interest ? self->silent[i].fd : -1,
+            .events = (short)((interest & CR_EVENT_IN ? POLLIN : 0) | (interest & CR_EVENT_OUT ? POLLOUT : 0))};
+        i++;
+    }
+}
+
 static int
 sigio_wait(struct cr_ready *ready, coir_time until)
 {
     struct sigio *self = (struct sigio *)ready;
-    struct pollfd both[2] = {{.fd = self->signals, .events = POLLIN}, {.fd = self->level.bell, .events = POLLIN}};
+    struct pollfd asked[2 + SILENT] = {{.fd = self->signals, .events = POLLIN},
+                                       {.fd = self->level.bell, .events = POLLIN}};
     struct timespec limit;
     int count;
     if (self->told < self->level.count) {
         tell_from(self, self->told);
         until = COIR_NOW;
     }
-    count = ppoll(both, 2, cr_level_limit(until, cr_now(), &limit), NULL);
+    ask_silent(self, asked + 2);
+    count = ppoll(asked, 2 + (nfds_t)self->silent_count, cr_level_limit(until, cr_now(), &limit), NULL);
     if (count < 0)
         return errno == EINTR ? 0 : -errno;
-    if (both[0].revents)
+    for (int i = 0; i < self->silent_count; i++)
+        if (asked[2 + i].revents)
+            cr_ready_event(ready, self->silent[i].fd, self->silent[i].generation,
+                           CR_EVENT_MORE |
+                               events_of((uint32_t)asked[2 + i].revents & (POLLIN | POLLOUT | POLLERR | POLLHUP)));
+    if (asked[0].revents)
         hear_all(self);
-    if (both[1].revents)
+    if (asked[1].revents)
         cr_level_hush(&self->level);
     return 0;
 }

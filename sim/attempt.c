@@ -321,10 +321,9 @@ static int
 look(struct cr_op *op)
 {
     struct cr_socket *socket;
+    unsigned wanted = op->kind == CR_OP_WRITABLE ? POLLOUT : POLLIN;
     int result = find(op, &socket);
-    if (result)
-        return result;
-    return cr_socket_ready(socket) & (cr_op_direction(op) == CR_OP_OUT ? POLLOUT : POLLIN) ? 0 : -EAGAIN;
+    return result ? result : cr_socket_ready(socket) & (wanted | POLLHUP | POLLERR) ? 0 : -EAGAIN;
 }
 
 /* Without descriptors: nobody can send one. */
