@@ -16,7 +16,7 @@
 #include "base/fault.h"
 
 enum kind { A_FILE, A_FOUND_FILE, A_PAIR, A_TCP, A_PIPE, KINDS };
-enum { FULL = 1 << 20, PAIRS = KINDS * KINDS }; /* bytes: more than what is between two ends holds */
+enum { FULL = 1 << 19, PAIRS = KINDS * KINDS }; /* bytes: more than what is between two ends holds */
 static char bytes[FULL];
 static char folder[64];
 
@@ -120,7 +120,7 @@ static int
 take_all(void *arg)
 {
     struct side *side = arg;
-    char got[5000];
+    char got[20000];
     ssize_t count;
     while ((count = coir_stream_read(side->beyond, got, sizeof got, core_soon())) > 0) {
         MUST(side->size + (size_t)count <= sizeof bytes);
@@ -214,13 +214,12 @@ play_pair(const struct play *play, bool in_pieces)
 static int
 each_pair(void *arg)
 {
-    static const size_t sizes[] = {0, 1, 70000, FULL};
+    static const size_t sizes[] = {0, 1, 20000, 150000};
     int pair = *(const int *)arg;
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
-        for (int k = 0; k < 4; k++) {
-            struct play play = {(enum kind)(pair / KINDS), (enum kind)(pair % KINDS), sizes[i], k % 2};
-            if (!play.is_ahead || sizes[i] > 10)
-                play_pair(&play, k / 2);
+        for (int k = 0; k < 2; k++) {
+            struct play play = {(enum kind)(pair / KINDS), (enum kind)(pair % KINDS), sizes[i], k && sizes[i] > 10};
+            play_pair(&play, k);
         }
     return 0;
 }
@@ -329,8 +328,9 @@ stand_still(void *arg)
     static const enum kind froms[] = {A_FILE, A_FOUND_FILE, A_PAIR, A_PIPE};
     enum kind to = *(const enum kind *)arg;
     for (int i = 0; i < 4; i++) {
-        come_to_stand(froms[i], to, false);
-        come_to_stand(froms[i], to, true);
+        come_to_stand(froms[i], to, i % 2);
+        if (!CORE_TSAN) /* where it takes ten times as long */
+            come_to_stand(froms[i], to, !(i % 2));
         for (int end = 0; end < ENDS; end++)
             if (end != ABORTED_FROM || froms[i] > A_FOUND_FILE) /* else it is not there that it waits */
                 end_it(froms[i], to, (enum end)end);
