@@ -13,9 +13,10 @@
  * never counts as drained (CR_EVENT_MORE), which costs one more system call for each message.
  *
  * What sends no signals (an eventfd, another poller) is asked about by the poll that waits for them, up to 32 descriptors.
- * Known: a Unix socket's peer that only stops reading sends no signal, so a writer that waits for room there does
- * not learn it. O_ASYNC and the owner belong to the description, which other processes may share: off unless chosen. Where
- * a queued signal does not come back (emulators), open answers -ENOSYS. */
+ * Known: a Unix socket's peer that only stops reading sends no signal, so a writer that waits for room there does not learn it;
+ * nor does who waits at a Unix datagram socket that is shut down, so a shared queue's shutdown (coir/shared.h) is not heard in
+ * another worker. O_ASYNC and the owner belong to the description, which other processes may share: off unless chosen. Where a
+ * queued signal does not come back (emulators), open answers -ENOSYS. */
 #include "backend/descriptor.h"
 #include "backend/level.h"
 #include "base/fault.h"

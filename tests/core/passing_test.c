@@ -44,12 +44,14 @@ send_pipe(struct coir_stream *stream, char byte)
     MUST_BE(close(fds[0]) | close(fds[1]), 0); /* what travels is a duplicate */
 }
 
-/* Once the first listener has its reserve. */
+/* Once the first listener has its reserve, and a plain thread what it waits with. */
 static int
 count_open(void)
 {
     struct coir_stream *ends[2];
+    char none;
     wire_open(wire_kind, 0, ends);
+    MUST_BE(coir_stream_read(ends[0], &none, 1, coir_after(COIR_MS)), -ETIMEDOUT);
     wire_close(ends);
     return core_open_descriptors();
 }
