@@ -109,15 +109,16 @@ tell(const struct report *report)
         cr_world.quit(EXIT);
 }
 
-/* Whether all threads of the process are known. One that is just ending is waited for, a little. */
+/* Whether all threads of the process are known. One that is just ending is waited for, a little. Asked before and after: who
+ * comes, or leaves, while they are counted must not stand for one that is not known. (Who leaves is not known any more
+ * before he is gone; and if one came for one that left, active has changed.) */
 static bool
 are_all_known(void)
 {
     for (int i = 0; i < PATIENCE; i++, cr_world.thread_pause()) {
-        uint32_t those =
-            cr_load_acq(&known); /* first: who comes and is known meanwhile must not stand for one who is not */
+        uint32_t before = cr_load_acq(&known);
         int threads = cr_world.threads();
-        if (threads > 0 && (uint32_t)threads <= those)
+        if (threads > 0 && (uint32_t)threads <= before && cr_load_acq(&known) == before)
             return true;
     }
     return false;
