@@ -36,7 +36,7 @@ static struct hop hops[HOPS], circle[HOPS];
 static uint64_t owners[HOPS];
 
 CR_ATOMIC(cr_graph_limited *) cr_graph_is_limited;
-CR_ATOMIC(cr_graph_tell *) cr_graph_tell_reads;
+cr_graph_tell *cr_graph_tell_reads;
 
 /* Keeps the task with this id in the wait it is in: its claim word without pins; 0: it does not wait. */
 uint64_t
@@ -346,8 +346,6 @@ cr_held_check(const struct coir_task *task, const void *bottom, const void *top)
         if (is_gone)
             break;
     }
-    if (cr_here.reads) {
-        cr_graph_tell *tell_reads = cr_load_rlx(&cr_graph_tell_reads); /* stored by this thread, when it read */
-        tell_reads(task, bottom, top);
-    }
+    if (cr_here.reads)
+        cr_graph_tell_reads(task, bottom, top);
 }

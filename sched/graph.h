@@ -102,9 +102,9 @@ cr_held_drop(struct coir_task *self, struct cr_held *held)
         cr_held_drop_other(self, held);
 }
 
-/* sync/rwlock.c says the same as cr_held_check of the task's read locks; NULL: there have been none. */
+/* sync/rwlock.c says the same as cr_held_check of the task's read locks. Set before main. */
 typedef void cr_graph_tell(const struct coir_task *task, const char *bottom, const char *top);
-extern CR_ATOMIC(cr_graph_tell *) cr_graph_tell_reads;
+extern cr_graph_tell *cr_graph_tell_reads;
 
 /* Whether cr_held_check may have something to say. */
 static inline bool

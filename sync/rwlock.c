@@ -101,6 +101,12 @@ tell_reads(const struct coir_task *task, const char *bottom, const char *top)
     }
 }
 
+static __attribute__((constructor)) void
+tell_of_reads(void)
+{
+    cr_graph_tell_reads = tell_reads;
+}
+
 static void
 begin_reading(const struct coir_task *self, const struct coir_rwlock *lock)
 {
@@ -110,8 +116,6 @@ begin_reading(const struct coir_task *self, const struct coir_rwlock *lock)
         return;
     *place = (struct reading){id, lock};
     cr_here.reads++;
-    if (cr_unlikely(!cr_load_rlx(&cr_graph_tell_reads)))
-        cr_store_rlx(&cr_graph_tell_reads, tell_reads);
 }
 
 static void
@@ -132,14 +136,13 @@ reads(const struct coir_task *self, const struct coir_rwlock *lock)
     return find_reading(id, id, lock) != NULL;
 }
 
-/* For who asks whom a writer waits for. */
+/* For who asks whom a writer waits for. first: where those that come at the same time begin apart. */
 static void
-show_reader(const struct coir_task *self, struct coir_rwlock *lock)
+show_reader(const struct coir_task *self, struct coir_rwlock *lock, uintptr_t first)
 {
-    uintptr_t id = (uintptr_t)cr_load_rlx(&self->id);
-    for (uint32_t i = 0; i < SHOWN; i++)
-        if (!cr_load_rlx(&lock->readers[(id + i) % SHOWN])) { /* each begins with a place of its own */
-            cr_store_rlx(&lock->readers[(id + i) % SHOWN], id);
+    for (uintptr_t i = 0; i < SHOWN; i++)
+        if (!cr_load_rlx(&lock->readers[(first + i) % SHOWN])) {
+            cr_store_rlx(&lock->readers[(first + i) % SHOWN], (uintptr_t)cr_load_rlx(&self->id));
             return;
         }
 }
@@ -149,8 +152,8 @@ hide_reader(const struct coir_task *self, struct coir_rwlock *lock)
 {
     uintptr_t id = (uintptr_t)cr_load_rlx(&self->id);
     for (uint32_t i = 0; i < SHOWN; i++)
-        if (cr_load_rlx(&lock->readers[(id + i) % SHOWN]) == id) {
-            cr_store_rlx(&lock->readers[(id + i) % SHOWN], 0);
+        if (cr_load_rlx(&lock->readers[i]) == id) {
+            cr_store_rlx(&lock->readers[i], 0);
             return;
         }
 }
@@ -330,7 +333,7 @@ coir_rwlock_read(struct coir_rwlock *lock, coir_time deadline)
 got:
     if (cr_likely(!result)) {
         begin_reading(self, lock);
-        show_reader(self, lock);
+        show_reader(self, lock, old & FLAGS ? 0 : old >> SHIFT); /* how many read already */
     }
     return result;
 }
