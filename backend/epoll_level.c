@@ -63,7 +63,8 @@ detach(struct cr_ready *ready, int fd)
     struct cr_epoll_source *self = (struct cr_epoll_source *)ready;
     pthread_mutex_lock(&self->told_lock);
     cr_epoll_detach(ready, fd);
-    self->told[fd].events = 0; /* it is there: the descriptor was attached */
+    if ((size_t)fd < self->room) /* else it was attached to who had this slot before */
+        self->told[fd].events = 0;
     pthread_mutex_unlock(&self->told_lock);
 }
 

@@ -141,7 +141,9 @@ cr_file_describe(const struct statx *look, struct coir_entry *entry)
     entry->kind = kind_of(look->stx_mode);
     entry->mode = look->stx_mode & 07777;
     entry->size = (int64_t)look->stx_size;
-    entry->modified = look->stx_mtime.tv_sec * SECOND + look->stx_mtime.tv_nsec;
+    if (__builtin_mul_overflow((int64_t)look->stx_mtime.tv_sec, (int64_t)SECOND, &entry->modified) ||
+        __builtin_add_overflow(entry->modified, (int64_t)look->stx_mtime.tv_nsec, &entry->modified))
+        entry->modified = look->stx_mtime.tv_sec < 0 ? INT64_MIN : INT64_MAX; /* beyond the year 2262 */
 }
 
 /* 1: it is an entry; 0: it is not, or is no more. */
@@ -181,9 +183,11 @@ list(struct cr_file_call *call)
         }
         found = (const struct dirent64 *)(const void *)(listing->raw + listing->begin);
         answer = list_one(listing->fd, found, &listing->entries[listing->count]);
-        if (answer < 0)
-            return answer;
+        if (answer < 0 && listing->count)
+            break; /* those before it come first; it is met again by the next call */
         listing->begin += found->d_reclen;
+        if (answer < 0)
+            return answer; /* told once: the next call goes on behind it */
         listing->count += (size_t)answer;
     }
     return (int)listing->count;

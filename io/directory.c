@@ -39,9 +39,11 @@ coir_directory_next(struct coir_directory *directory, struct coir_entry *entry, 
         return error;
     if (directory->given == listing->count && !directory->at_end) {
         count = cr_file_call(&call, deadline);
-        if (count < 0)
-            return count;
         directory->given = 0;
+        if (count < 0) {
+            listing->count = 0; /* none is left to be given: the next call asks again */
+            return count;
+        }
         directory->at_end = count == 0;
     }
     if (directory->at_end)

@@ -48,8 +48,9 @@ cr_passing_fetch(struct coir_stream *stream, void *bytes, size_t size, bool know
     stream->eager = pending.op.eager;
     if (result == 0)
         stream->at_end = true;
+    if (result > 0)
+        cr_passing_drop(stream); /* its byte is no longer the last */
     if (result > 0 && message.msg_controllen >= CMSG_LEN(sizeof(int)) && control.head.cmsg_type == SCM_RIGHTS) {
-        cr_passing_drop(stream);
         memcpy(&stream->passed, CMSG_DATA(&control.head), sizeof(int));
         stream->passed++;
     }

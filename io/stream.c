@@ -250,7 +250,8 @@ fetch_ahead(struct coir_stream *stream, void *bytes, size_t size, enum manner ma
 {
     if (cr_likely(stream->is_tcp || !stream->is_socket))
         return fetch_by(stream, bytes, size, manner, deadline);
-    cr_passing_drop(stream);
+    if (!buffered(stream)) /* its byte has been passed over */
+        cr_passing_drop(stream);
     return cr_passing_fetch(stream, bytes, size, manner == KNOWN_ONLY, deadline);
 }
 
@@ -555,6 +556,7 @@ coir_stream_write_parts(struct coir_stream *stream, const struct iovec *parts, s
         size_t now = count < PARTS ? count : PARTS;
         memcpy(some, parts, now * sizeof *parts);
         error = send_all(stream, some, now, &begun, deadline);
+        begun |= !error; /* a file has collected these: the others must follow */
         parts += now;
         count -= now;
     }

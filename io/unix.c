@@ -38,7 +38,9 @@ cr_unix_bind(int fd, const struct coir_address *address, int type, unsigned mode
     int error = cr_world.bind(fd, place, address->size);
     if (error == -EADDRINUSE && path && replace_left_over(address, type) == 0)
         error = cr_world.bind(fd, place, address->size);
-    return error || !path ? error : cr_world.set_mode(path, mode ? mode : USUAL_MODE);
+    if (!error && path && (error = cr_world.set_mode(path, mode ? mode : USUAL_MODE)))
+        (void)cr_world.unlink_socket(path);
+    return error;
 }
 
 void

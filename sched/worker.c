@@ -475,6 +475,7 @@ cr_worker_init(struct cr_worker *worker, struct coir_runtime *runtime, unsigned 
 void
 cr_worker_fini(struct cr_worker *worker)
 {
+    cr_descriptor_settle(worker->slot, NULL); /* from here on no close on another thread finds it */
     worker->backend->close(worker->backend_self);
     cr_backend_count(worker->backend, worker->handed_back);
     cr_descriptor_leave(worker->slot);

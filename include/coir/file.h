@@ -1,8 +1,9 @@
 /* coir/file.h: files as streams, what stands in directories, and roots that paths cannot leave.
  *
  * An open file is a stream (coir/stream.h): it is read, written and closed as one. What is written is collected (64 KiB)
- * and goes to the kernel when that is full, by flush, sync, seek or commit, before a read, and at the end. Reading and
- * writing share one place in the file, and all calls on one file take turns.
+ * and goes to the kernel when that is full, by flush, sync, seek or commit, before a read of a regular file, and at
+ * the end; a terminal or a pipe that is to answer has to be flushed first. Reading and writing share one place in the file,
+ * and all calls on one file take turns.
  *
  * No call keeps a worker waiting for a disk: the ring of io_uring carries it out, or a helper thread. What is in memory
  * already is read at once. A call under way is not given up half-done: deadline and cancel are looked at before each
