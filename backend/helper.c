@@ -75,6 +75,8 @@ keep_only(int fd)
 {
     if (fd != 3 && dup2(fd, 3) < 0)
         _exit(1);
+    if (fd < 3)
+        (void)close(fd);
     if (syscall(SYS_close_range, 4, ~0u, 0))
         for (long i = 4, most = sysconf(_SC_OPEN_MAX); i < most; i++)
             (void)close((int)i);
@@ -100,11 +102,11 @@ static void
 make_child(struct server *server, const struct cr_request *request, int *fds)
 {
     bool is_sibling = server->siblings && !request->keep && !request->orphan;
-    pid_t pid = is_sibling ? cr_process_clone(true) : -EINVAL;
-    if (pid == -EINVAL || pid == -ENOSYS) {
+    pid_t pid = is_sibling ? cr_process_clone(true) : -ENOSYS;
+    if (is_sibling && (pid == -EINVAL || pid == -ENOSYS))
         is_sibling = server->siblings = false; /* it will not be allowed next time either */
+    if (!is_sibling)
         pid = has_room(server) ? cr_process_fork() : -ENOMEM;
-    }
     if (pid == 0)
         become(server, request, is_sibling, fds);
     if (pid < 0) {
@@ -234,6 +236,7 @@ cr_helper_start(struct cr_helper *helper, bool siblings, void (*child)(const str
     if (pid == -EINVAL || pid == -ENOSYS)
         pid = cr_process_fork();
     if (pid == 0) {
+        (void)close(ends[0]); /* it may be one of 0 to 2 */
         server.fd = keep_only(ends[1]);
         serve(&server);
     }

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -37,6 +38,14 @@ static void catch (int number)
             (void)!write(set->bell, &one, sizeof one);
     (void)cr_sub_ar(&under_way, 1);
     errno = before;
+}
+
+void
+cr_signal_begin(void)
+{
+    cr_store_rlx(&sets, NULL);
+    cr_store_rlx(&under_way, 0);
+    memset(listeners, 0, sizeof listeners);
 }
 
 /* Neither a handler on this thread nor another changer meanwhile. */

@@ -19,5 +19,7 @@ int cr_signal_listen(struct cr_signal_set *set, const int *signals, size_t count
 /* One that has come: its number; 0: none. */
 int cr_signal_take(struct cr_signal_set *set);
 void cr_signal_leave(struct cr_signal_set *set); /* the bell is its own to be closed */
+/* In a new process that has its program's memory but not its handlers: nobody listens. */
+void cr_signal_begin(void);
 
 #endif

@@ -261,10 +261,12 @@ communicate(void *arg)
 {
     struct talk *talk = arg;
     COIR_SCOPE(scope);
-    int error;
-    for (int i = 0; i < 3; i++)
+    int error = 0;
+    for (int i = 0; i < 3 && !error; i++)
         if (talk->parts[i].stream)
-            (void)coir_scope_go(&scope, i ? collect : feed, &talk->parts[i], NULL);
+            error = coir_scope_go(&scope, i ? collect : feed, &talk->parts[i], NULL);
+    if (error)
+        coir_scope_cancel(&scope); /* else the others would wait for the part that is missing */
     error = coir_scope_wait(&scope, talk->deadline);
     return error ? error : coir_command_wait(talk->command, NULL, talk->deadline);
 }

@@ -201,9 +201,11 @@ begin(struct cr_pool_process *process)
         goto fail_join;
     return greet(process);
 
-fail_join:
+fail_join : {
+    COIR_SHIELD(); /* else a canceled task would leave the other one's handle behind */
     (void)coir_stream_shutdown(process->stream, COIR_NEVER);
     (void)coir_join(process->task, NULL, COIR_NEVER);
+}
 fail_close:
     (void)coir_stream_close(process->stream);
     process->stream = NULL;

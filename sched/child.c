@@ -5,6 +5,7 @@
  * handler does what coir_cancel does, by atomics and system calls alone. It may come on any thread that the program
  * has started and that does not block it; so who exchanges the task waits until no handler is under way on another one. */
 #include "backend/process.h"
+#include "backend/signal.h"
 #include "sched/graph.h"
 #include "sched/process.h"
 #include "sched/quiet.h"
@@ -71,6 +72,7 @@ be_alone(const char *name)
     struct coir_task *self;
     cr_here = (struct cr_here){.task = NULL};
     cr_quiet_begin();
+    cr_signal_begin();
     self = cr_task_self();
     cr_task_name_set(self, name);
     return self;

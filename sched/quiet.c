@@ -153,6 +153,8 @@ cr_quiet_begin(void)
 {
     cr_store_rlx(&active, 0);
     cr_store_rlx(&known, 0);
+    cr_store_rlx(&told, 0);
+    cr_store_rlx(&suspicion_told, 0);
 }
 
 void

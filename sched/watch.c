@@ -64,6 +64,7 @@ int
 cr_watch_await(struct cr_watched *watched, int *result, coir_time deadline)
 {
     for (;;) {
+        coir_time next;
         int told = watched->fd >= 0 ? await_readable(watched, deadline) : 0,
             answer = ask(watched, told == -EINVAL, result);
         if (answer == -ECHILD)
@@ -75,14 +76,13 @@ cr_watch_await(struct cr_watched *watched, int *result, coir_time deadline)
             return 0;
         if (told == -ECANCELED || told == -ETIMEDOUT || deadline == COIR_NOW)
             return told ? told : -EAGAIN;
-        if (watched->fd < 0 || told != -EINVAL) { /* nothing tells, or not now */
-            coir_time next = coir_after(ASK_AGAIN);
-            answer = coir_sleep(deadline < next ? deadline : next);
-            if (!answer && deadline <= coir_now())
-                answer = -ETIMEDOUT;
-            if (answer)
-                return answer;
-        }
+        /* Nothing tells, or not now; or who traces it has not let it go yet. */
+        next = coir_after(ASK_AGAIN);
+        answer = coir_sleep(deadline < next ? deadline : next);
+        if (!answer && deadline <= coir_now())
+            answer = -ETIMEDOUT;
+        if (answer)
+            return answer;
     }
 }
 

@@ -64,8 +64,9 @@ vacate(struct cr_shared_memory *memory, size_t number, int32_t pid)
 {
     struct cr_member *member = &memory->members[number];
     empty_hand(memory, member);
+    cr_store_rel(&member->born, 0); /* else the next one is taken for this one until it has said when it began */
     if (cr_owner_member(cr_load_acq(&memory->owner)) == number)
-        cr_store_rel(&member->pid, CR_MEMBER_LEFT); /* whoever wants the mutex finds that */
+        (void)cr_cas_ar(&member->pid, &pid, CR_MEMBER_LEFT); /* whoever wants the mutex finds that */
     else
         (void)cr_cas_ar(&member->pid, &pid, 0);
 }

@@ -239,6 +239,9 @@ ask_who(void *arg)
     struct coir_task *task;
     (void)arg;
     MUST_BE(pipe(ends), 0);
+    /* An orphan is another's child; those after it are the program's all the same. */
+    MUST_BE(coir_go(see, NULL, &(struct coir_task_options){.carrier = COIR_ON_PROCESS, .orphan = true}, &task), 0);
+    MUST_BE(coir_join(task, &result, core_soon()), 0);
     MUST_BE(coir_go(say_who, NULL,
                     &(struct coir_task_options){
                         .name = "someone", .carrier = COIR_ON_PROCESS, .descriptors = &ends[1], .descriptor_count = 1},
