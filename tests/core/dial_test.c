@@ -6,20 +6,35 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/world.h"
 
+/* A TCP socket that has a port of its own, so that no other process gets that, but does not listen: the kernel refuses. */
+static int
+open_refusing(struct coir_address *address)
+{
+    struct sockaddr *place = (struct sockaddr *)&address->storage;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    MUST_BE(coir_address_parse("127.0.0.1:0", address), 0);
+    MUST_BE(bind(fd, place, address->size), 0);
+    MUST_BE(getsockname(fd, place, &address->size), 0);
+    return fd;
+}
+
 static int
 dial_in_vain(void *arg)
 {
+    struct coir_address address;
     struct coir_stream *stream;
     char text[COIR_ADDRESS_TEXT];
-    int result;
+    int result, refuses = open_refusing(&address);
     (void)arg;
-    coir_listener_close(wire_listen("127.0.0.1:0", text)); /* nobody is there any more */
+    coir_address_text(&address, text, sizeof text);
     MUST_BE(coir_stream_dial(text, NULL, &stream, core_soon()), -ECONNREFUSED);
     MUST(!stream && strstr(coir_error_detail(), text));
+    close(refuses);
     MUST_BE(coir_stream_dial("unix:/tmp/coir-nobody-here", NULL, &stream, core_soon()), -ECONNREFUSED);
     MUST_BE(coir_stream_dial("no port", NULL, &stream, core_soon()), -EINVAL);
     MUST(!stream && *coir_error_detail());
@@ -46,22 +61,29 @@ static void
 open_silent(struct silent *silent)
 {
     struct sockaddr *place = (struct sockaddr *)&silent->address.storage;
-    silent->listens = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    MUST_BE(coir_address_parse("127.0.0.1:0", &silent->address), 0);
-    MUST_BE(bind(silent->listens, place, silent->address.size), 0);
+    silent->listens = open_refusing(&silent->address);
     MUST_BE(listen(silent->listens, 0), 0);
-    MUST_BE(getsockname(silent->listens, place, &silent->address.size), 0);
     for (int i = 0; i < 4; i++) {
         silent->others[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
         (void)!connect(silent->others[i], place, silent->address.size);
     }
 }
 
+/* Room in it, which none of the others takes. */
+static void
+make_room(struct silent *silent)
+{
+    int fd;
+    for (int i = 0; i < 4; i++)
+        close(silent->others[i]);
+    while ((fd = accept(silent->listens, NULL, NULL)) >= 0)
+        close(fd);
+}
+
 static void
 close_silent(struct silent *silent)
 {
-    for (int i = 0; i < 4; i++)
-        close(silent->others[i]);
+    make_room(silent);
     close(silent->listens);
 }
 
@@ -144,17 +166,27 @@ write_book(const char *addresses, const struct coir_address *silent, const struc
     cr_world.resolve_free = close_book;
 }
 
+/* Not the bells of threads, which come and go. */
+static int
+open_sockets(void)
+{
+    struct stat status;
+    int count = 0;
+    for (int fd = 0; fd < 1024; fd++)
+        count += fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode);
+    return count;
+}
+
 static int
 run_races(void *arg)
 {
     char good_text[COIR_ADDRESS_TEXT], text[COIR_ADDRESS_TEXT];
     struct coir_address good, refuses, peer;
-    struct coir_listener *listener = wire_listen("127.0.0.1:0", good_text), *gone = wire_listen("127.0.0.1:0", text);
+    struct coir_listener *listener = wire_listen("127.0.0.1:0", good_text);
     struct silent silent;
-    int open_before;
+    int refusing = open_refusing(&refuses), open_before;
     (void)arg;
-    MUST_BE(coir_listener_local(listener, &good) | coir_listener_local(gone, &refuses), 0);
-    coir_listener_close(gone);
+    MUST_BE(coir_listener_local(listener, &good), 0);
     open_silent(&silent);
     open_before = -1;
     for (size_t i = 0; i < sizeof races / sizeof races[0]; i++) {
@@ -172,10 +204,11 @@ run_races(void *arg)
         }
         coir_stream_close(stream);
         if (open_before < 0) /* what is made once is there now */
-            open_before = core_open_descriptors();
-        MUST_BE(core_open_descriptors(), open_before);
+            open_before = open_sockets();
+        MUST_BE(open_sockets(), open_before);
     }
     close_silent(&silent);
+    close(refusing);
     coir_listener_close(listener);
     return 0;
 }
@@ -212,14 +245,13 @@ an_older_one_answers(void *arg)
     MUST_BE(core_end(&dialer), -ECANCELED);
     core_start(&dialer, dial_several, &stream);
     core_await_waiting(&dialer);
-    for (int i = 0; i < 2; i++) /* some that waited, so that there is room */
-        close(accept(first.listens, NULL, NULL));
+    make_room(&first);
     MUST_BE(core_end(&dialer), 0);
     MUST_BE(coir_stream_peer(stream, &peer), 0);
     MUST(!strcmp(coir_address_text(&peer, text[0], sizeof text[0]),
                  coir_address_text(&first.address, text[1], sizeof text[1])));
     coir_stream_close(stream);
-    close_silent(&first);
+    close(first.listens);
     close_silent(&second);
     return 0;
 }
