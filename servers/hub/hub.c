@@ -20,11 +20,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "serve/sessions.h"
 #include "servers/chat/line_member.h"
 #include "servers/chat/room.h"
 #include "servers/http/server.h"
 #include "servers/hub/page.h"
-#include "servers/hub/sessions.h"
 #include "servers/hub/web_member.h"
 
 enum {

@@ -1,6 +1,6 @@
-/* servers/hub/sessions.h: the connections a hub serves: how many there are, from where, and the way to end them all. */
-#ifndef CR_SERVERS_HUB_SESSIONS_H
-#define CR_SERVERS_HUB_SESSIONS_H
+/* serve/sessions.h: the connections a server serves: how many there are, from where, and the way to end them all. */
+#ifndef CR_SERVE_SESSIONS_H
+#define CR_SERVE_SESSIONS_H
 
 #include <coir/base.h>
 #include <coir/event.h>
@@ -26,9 +26,9 @@ struct cr_session {
     struct cr_list link;           /* under the sessions' mutex, */
     struct cr_list starting;       /* among those whose task has not begun, */
     struct coir_task *task;        /* and then its handle, too; the rest does not change */
-    struct coir_stream *stream;    /* the session's own */
+    struct coir_stream *stream;    /* the session's own; NULL: none (datagrams) */
     struct cr_sessions_host *host; /* NULL: hosts are not counted, or it has no address (Unix sockets) */
-    void *door;                    /* the hub's: where it came in */
+    void *door;                    /* the server's: where it came in, or what else it needs */
 };
 
 /* Invariant: count is the length of all, and the sum of the hosts' counts is at most count. */
@@ -44,7 +44,7 @@ struct cr_sessions {
 void cr_sessions_init(struct cr_sessions *sessions, size_t limit, size_t limit_per_host);
 void cr_sessions_fini(struct cr_sessions *sessions); /* there are none any more */
 
-/* Suspends. Takes a stream over as a session. -ENOSPC: there are limit sessions; -EUSERS: limit_per_host from this
+/* Suspends. Takes a stream (NULL: none) over as a session. -ENOSPC: there are limit sessions; -EUSERS: limit_per_host from this
  * one's host; -ENOMEM: the stream stays the caller's. */
 int cr_sessions_open(struct cr_sessions *sessions, struct coir_stream *stream, struct cr_session **session);
 

@@ -1,7 +1,7 @@
-/* servers/hub/sessions.c: a list of all sessions and a table of the hosts they come from.
+/* serve/sessions.c: a list of all sessions and a table of the hosts they come from.
  *
  * The happy path: the acceptor opens a session for each connection, a task serves it and closes it. At the end of
- * the hub all are waited for, and what is left is ended by aborting its stream, which fails every wait a session
+ * the server all are waited for, and what is left is ended by aborting its stream, which fails every wait a session
  * has. That needs no handles of tasks, and cannot hit a task that has just ended. Only until a task has begun its handle
  * is kept: one that cannot have a stack ends without having run, and somebody else must close what was to be its own.
  *
@@ -11,7 +11,7 @@
  * Hosts are counted only if there is a limit for them. The table's buckets are chosen by an unkeyed hash: an
  * attacker who has many addresses at his choice (IPv6) can make chains long, up to limit; by then he has the limit
  * used up anyway. */
-#include "servers/hub/sessions.h"
+#include "serve/sessions.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -73,7 +73,7 @@ static int
 count_in(struct cr_sessions *sessions, struct cr_session *session)
 {
     uint8_t address[16];
-    if (!sessions->limit_per_host || !read_host(session->stream, address))
+    if (!sessions->limit_per_host || !session->stream || !read_host(session->stream, address))
         return 0;
     struct cr_sessions_host **link = find_host(sessions, address);
     if (!*link) {
@@ -197,7 +197,10 @@ size_t
 cr_sessions_abort(struct cr_sessions *sessions)
 {
     COIR_HOLD(&sessions->mutex);
-    for (struct cr_list *link = sessions->all.next; link != &sessions->all; link = link->next)
-        coir_stream_abort(cr_container(link, struct cr_session, link)->stream);
+    for (struct cr_list *link = sessions->all.next; link != &sessions->all; link = link->next) {
+        struct cr_session *session = cr_container(link, struct cr_session, link);
+        if (session->stream)
+            coir_stream_abort(session->stream);
+    }
     return sessions->count;
 }
