@@ -4,6 +4,7 @@
 #include "base/world.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -38,6 +39,13 @@ cr_descriptor_join(const struct cr_backend *backend)
     }
     pthread_mutex_unlock(&lock);
     return rows ? slot : -ENOMEM;
+}
+
+int
+cr_descriptor_inherit(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) || fcntl(fd, F_SETFD, FD_CLOEXEC) ? -errno : 0;
 }
 
 void

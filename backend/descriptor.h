@@ -22,6 +22,9 @@ uint32_t cr_descriptor_generation(int fd);
 void cr_descriptor_attach(int fd, unsigned slot); /* by the instance's own thread */
 uint64_t cr_descriptor_attached(int fd);          /* to which: a bit for each slot */
 
+/* One that somebody else has made becomes close-on-exec and non-blocking; -EBADF. */
+int cr_descriptor_inherit(int fd);
+
 /* Detaches every instance, moves the generation on, closes. The owner's last act: no operation is pending. */
 int cr_descriptor_close(int fd);
 /* The same without closing, for those who close it themselves. */

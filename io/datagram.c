@@ -159,6 +159,31 @@ fail_free:
     return refuse(error, address, options.peer);
 }
 
+int
+coir_datagram_from(int fd, struct coir_datagram **datagram)
+{
+    struct coir_address peer = {.size = sizeof peer.storage};
+    struct coir_datagram *made;
+    int type = 0, family = 0, error = cr_descriptor_check(fd);
+    socklen_t size = sizeof type;
+    *datagram = NULL;
+    if (!error)
+        error = cr_descriptor_inherit(fd);
+    if (error)
+        return error;
+    if (cr_world.get_option(fd, SOL_SOCKET, SO_TYPE, &type, &size) || type != SOCK_DGRAM ||
+        cr_world.get_option(fd, SOL_SOCKET, SO_DOMAIN, &family, &size))
+        return cr_fail(-EINVAL, "coir_datagram_from: descriptor %d is no socket for datagrams", fd);
+    made = cr_alloc_zero(sizeof *made);
+    if (!made)
+        return -ENOMEM;
+    made->fd = fd;
+    made->family = (sa_family_t)family;
+    made->has_peer = cr_world.peer(fd, (struct sockaddr *)&peer.storage, &peer.size) == 0;
+    *datagram = made;
+    return 0;
+}
+
 void
 coir_datagram_abort(struct coir_datagram *datagram)
 {

@@ -28,7 +28,6 @@ struct coir_listener {
     int fd;
     bool is_tcp;
     struct cr_lock in; /* accepts take turns */
-    struct coir_stream_options stream;
     struct coir_address address;
     coir_time pause; /* the last; under in */
     bool eager;      /* somebody is likely to be there already (cr_op.eager); under in */
@@ -119,7 +118,6 @@ coir_listener_open(const char *address, const struct coir_listener_options *want
     made = cr_alloc_zero(sizeof *made);
     if (!made)
         return -ENOMEM;
-    made->stream = options.stream;
     made->address = parsed;
     made->is_tcp = parsed.storage.ss_family != AF_UNIX;
     made->eager = true;
@@ -139,6 +137,36 @@ fail_close:
 fail_free:
     cr_free(made);
     return refuse(address, error);
+}
+
+int
+coir_listener_from(int fd, const struct coir_listener_options *wanted, struct coir_listener **listener)
+{
+    struct coir_listener *made;
+    int listens = 0, family = 0, error = cr_descriptor_check(fd);
+    socklen_t size = sizeof listens;
+    *listener = NULL;
+    if (!error)
+        error = cr_descriptor_inherit(fd);
+    if (error)
+        return error;
+    if (cr_world.get_option(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) || !listens ||
+        cr_world.get_option(fd, SOL_SOCKET, SO_DOMAIN, &family, &size))
+        return cr_fail(-EINVAL, "coir_listener_from: descriptor %d is no socket that listens", fd);
+    made = cr_alloc_zero(sizeof *made);
+    if (!made)
+        return -ENOMEM;
+    made->is_tcp = family != AF_UNIX;
+    error = cr_stream_settle(fd, made->is_tcp, wanted ? &wanted->stream : NULL);
+    if (error) {
+        cr_free(made);
+        return error;
+    }
+    made->fd = fd;
+    made->eager = true;
+    hold_reserve();
+    *listener = made;
+    return 0;
 }
 
 static const struct cr_edge_kind relief_kind = {.text = "descriptors or memory to accept with"};

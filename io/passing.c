@@ -44,7 +44,7 @@ cr_passing_fetch(struct coir_stream *stream, void *bytes, size_t size, bool know
                                 .known_only = known_only,
                                 .eager = stream->eager,
                                 .data = &message};
-    result = cr_operate(&pending, &stream->in, deadline);
+    result = cr_operate(&pending, &stream->in, cr_stream_until(stream, deadline));
     stream->eager = pending.op.eager;
     if (result == 0)
         stream->at_end = true;
@@ -74,7 +74,7 @@ coir_stream_send_fd(struct coir_stream *stream, int fd, coir_time deadline)
         return result;
     memcpy(CMSG_DATA(&control.head), &fd, sizeof fd);
     pending.op = (struct cr_op){.kind = CR_OP_SEND_MESSAGE, .fd = stream->fd, .eager = true, .data = &message};
-    result = stream->out_ended ? -EPIPE : cr_operate(&pending, &stream->out, deadline);
+    result = stream->out_ended ? -EPIPE : cr_operate(&pending, &stream->out, cr_stream_until(stream, deadline));
     cr_lock_give(&stream->out, self);
     return result == -ECONNRESET ? -EPIPE : result < 0 ? result : 0;
 }

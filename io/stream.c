@@ -182,7 +182,7 @@ fetch_by(struct coir_stream *stream, void *bytes, size_t size, enum manner manne
                                 .data = bytes,
                                 .length = size};
     result = stream->is_file ? cr_file_operate(&pending, &stream->in, deadline)
-                             : cr_operate(&pending, &stream->in, deadline);
+                             : cr_operate(&pending, &stream->in, cr_stream_until(stream, deadline));
     stream->eager = pending.op.eager;
     if (result == 0)
         stream->at_end = !stream->is_file; /* a file may grow */
@@ -491,7 +491,7 @@ send_waiting(struct coir_stream *stream, struct iovec *parts, size_t count, coir
                                 .parts = parts,
                                 .count = stream->is_socket ? count : 1};
     sent = stream->is_file ? cr_file_operate(&pending, cr_stream_out(stream), deadline)
-                           : cr_operate(&pending, &stream->out, deadline);
+                           : cr_operate(&pending, &stream->out, cr_stream_until(stream, deadline));
     return pending.kernel_failed && sent == -ETIMEDOUT ? -EPIPE : sent;
 }
 

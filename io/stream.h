@@ -15,6 +15,7 @@ struct coir_stream {
     bool is_pipe_out;     /* nothing ever comes in: only out uses the descriptor */
     bool is_ours;         /* made here: nobody else reads from it, unless it is shown */
     struct cr_file *file; /* file.h: one that was opened by its name; NULL */
+    coir_time idle;       /* no wait for the other side is longer; 0: no limit. Set before others have the stream */
     struct cr_lock in, out;
     /* Under in. */
     char *bytes;             /* the read buffer; NULL: none */
@@ -34,6 +35,14 @@ static inline struct cr_lock *
 cr_stream_out(struct coir_stream *stream)
 {
     return stream->is_file ? &stream->in : &stream->out;
+}
+
+/* When a wait for the other side ends, at the latest. */
+static inline coir_time
+cr_stream_until(const struct coir_stream *stream, coir_time deadline)
+{
+    coir_time until = cr_likely(!stream->idle) ? COIR_NEVER : cr_now() + stream->idle;
+    return until < deadline ? until : deadline;
 }
 
 static inline size_t

@@ -28,6 +28,11 @@ struct coir_datagram_options {
 COIR_EXPORT int coir_datagram_open(const char *address, const struct coir_datagram_options *options,
                                    struct coir_datagram **datagram);
 
+/* Takes over a socket for datagrams, from a service manager for example: coir_datagram_close will close it, and leaves a Unix
+ * socket's file. It becomes close-on-exec and non-blocking (for all who share it). -EBADF, -EINVAL (another kind), -ENOMEM:
+ * it is still the caller's. */
+COIR_EXPORT int coir_datagram_from(int fd, struct coir_datagram **datagram);
+
 /* One message, whole: 0. to NULL: to the peer; without one -EDESTADDRREQ. -EMSGSIZE: larger than a message may be. Of UDP 0 says
  * only that the kernel has it; what came back about an earlier message to the peer may be answered here or by receive, once:
  * -ECONNREFUSED, -EHOSTUNREACH. A Unix socket waits until its receiver has room. */

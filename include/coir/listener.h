@@ -23,6 +23,12 @@ struct coir_listener_options {
 COIR_EXPORT int coir_listener_open(const char *address, const struct coir_listener_options *options,
                                    struct coir_listener **listener);
 
+/* Takes over a socket that listens already, from a service manager for example: coir_listener_close will close it, and leaves a
+ * Unix socket's file. backlog, mode and share_port are not used. It becomes close-on-exec and non-blocking (for all who
+ * share it). -EBADF, -EINVAL (it does not listen), -ENOMEM: it is still the caller's. */
+COIR_EXPORT int coir_listener_from(int fd, const struct coir_listener_options *options,
+                                   struct coir_listener **listener);
+
 /* The next connection. Survives aborted connections and a lack of descriptors by itself: then it sheds connections by a
  * descriptor held in reserve, logs once a second at most, and pauses. -EPIPE after abort. */
 COIR_EXPORT int coir_listener_accept(struct coir_listener *listener, struct coir_stream **stream, coir_time deadline);
