@@ -127,6 +127,22 @@ cr_process_kill_group(pid_t group, int watch, int signal)
     return error ? error : result_of(killpg(group, signal));
 }
 
+bool
+cr_process_follow(pid_t parent, int signal)
+{
+    (void)prctl(PR_SET_PDEATHSIG, signal);
+    return getppid() == parent; /* else it is too late to be told */
+}
+
+int
+cr_process_stopped(pid_t pid, int watch)
+{
+    siginfo_t change = {.si_pid = 0};
+    int error = result_of(waitid(watch >= 0 ? BY_WATCH : P_PID, (id_t)(watch >= 0 ? watch : pid), &change,
+                                 WSTOPPED | WCONTINUED | __WALL | WNOHANG));
+    return error ? error : !change.si_pid ? -EAGAIN : change.si_code == CLD_STOPPED;
+}
+
 void
 cr_process_begin(const char *name, pid_t parent, void (*terminate)(int signal))
 {
@@ -139,11 +155,8 @@ cr_process_begin(const char *name, pid_t parent, void (*terminate)(int signal))
     (void)sigaction(SIGTERM, &action, NULL);
     if (name[0])
         (void)prctl(PR_SET_NAME, name);
-    if (parent) {
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (getppid() != parent) /* too late to be told */
-            _exit(1);
-    }
+    if (parent && !cr_process_follow(parent, SIGKILL))
+        _exit(1);
     sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }

@@ -35,6 +35,10 @@ int cr_process_kill_group(pid_t group, int watch, int signal);
  * or blocked; but for SIGTERM, which calls terminate. It ends by SIGKILL when parent (or its thread that made us) ends, which
  * may have happened: 0: it stays without one. */
 void cr_process_begin(const char *name, pid_t parent, void (*terminate)(int signal));
+/* The calling process gets signal when parent (or its thread that made us) ends; false: it has ended already. */
+bool cr_process_follow(pid_t parent, int signal);
+/* A child that has been stopped (SIGSTOP) or goes on again since the last call: 1, 0; -EAGAIN: neither. */
+int cr_process_stopped(pid_t pid, int watch);
 /* Writes out what has been printed, and ends; nothing that was meant for the program's own end is done. */
 __attribute__((noreturn)) void cr_process_end(int result);
 

@@ -4,12 +4,14 @@
  * in those of which nobody here knows. The handler goes through the list of sets, which changes only while all signals
  * are blocked in whoever changes it, and under a lock; a set leaves the list only when no handler is under way. */
 #include "backend/signal.h"
+#include "backend/process.h"
 #include "base/fault.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -63,6 +65,26 @@ let(const sigset_t *before)
 {
     (void)pthread_mutex_unlock(&lock);
     (void)pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
+pid_t
+cr_signal_fork(void)
+{
+    sigset_t before;
+    pid_t pid;
+    (void)fflush(NULL);
+    hold(&before);
+    pid = cr_process_clone(false);
+    if (pid == -ENOSYS || pid == -EINVAL)
+        pid = cr_process_fork();
+    if (pid == 0) {
+        for (int number = 1; number < NUMBERS; number++)
+            if (listeners[number])
+                (void)sigaction(number, &former[number], NULL);
+        cr_signal_begin();
+    }
+    let(&before);
+    return pid;
 }
 
 static int

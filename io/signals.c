@@ -68,6 +68,12 @@ coir_signals_wait(struct coir_signals *set, coir_time deadline)
     return result;
 }
 
+int
+coir_signals_fd(const struct coir_signals *set)
+{
+    return set->set.bell;
+}
+
 void
 coir_signals_close(struct coir_signals *set)
 {

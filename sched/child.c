@@ -65,14 +65,21 @@ coir_task_descriptor(size_t index)
     return parcel->descriptors[index];
 }
 
-/* What the helper's memory says of the program's threads is not true here. */
+/* What memory says of the parent's threads is not true here. */
+void
+cr_child_begin(void)
+{
+    cr_here = (struct cr_here){.task = NULL};
+    cr_quiet_begin();
+    (void)cr_task_self();
+}
+
 static struct coir_task *
 be_alone(const char *name)
 {
     struct coir_task *self;
-    cr_here = (struct cr_here){.task = NULL};
-    cr_quiet_begin();
     cr_signal_begin();
+    cr_child_begin();
     self = cr_task_self();
     cr_task_name_set(self, name);
     return self;

@@ -290,36 +290,37 @@ enum { ALONE = 1 };
 #define THREADS_GO (100 * COIR_MS)
 
 /* A thread that has been joined may be listed a moment longer. */
-static int
-count_threads(void)
+int
+cr_runtime_other_threads(void)
 {
     coir_time until = cr_now() + THREADS_GO;
     int threads;
     if (!cr_world.threads)
         return -ENOTSUP;
     if (cr_process_is_single())
-        return 1;
+        return 0;
     while ((threads = cr_world.threads()) > ALONE && cr_now() < until)
         cr_world.thread_pause();
-    return threads;
+    return threads > ALONE ? threads - 1 : 0;
 }
 
 /* Before there are other threads. stays: the calling thread is there as long as the runtime is. */
 static int
 start_helper(struct coir_runtime *runtime, bool stays)
 {
-    int threads, error;
+    int others, error;
     runtime->helper.fd = -1;
     if (!runtime->options.processes)
         return 0;
-    threads = count_threads();
-    if (threads == -ENOTSUP)
+    others = cr_runtime_other_threads();
+    if (others == -ENOTSUP)
         return cr_fail(-ENOTSUP, "processes: there are none here");
-    if (threads > ALONE)
-        return cr_fail(-EBUSY,
-                       "processes: this process has %d threads, and what they have locked would stay locked in its "
-                       "children; start the runtime before them",
-                       threads);
+    if (others)
+        return cr_fail(
+            -EBUSY,
+            "processes: this process has %d other threads, and what they have locked would stay locked in its "
+            "children; start the runtime before them",
+            others);
     error = cr_helper_start(&runtime->helper, stays || cr_process_is_first_thread(), cr_child_run);
     return error ? cr_fail(error, "processes: their helper cannot be started: %s", coir_error_text(error)) : 0;
 }

@@ -38,9 +38,8 @@ cr_sessions_fini(struct cr_sessions *sessions)
     coir_mutex_fini(&sessions->mutex);
 }
 
-/* The peer's host as 16 bytes; false: it has none. */
-static bool
-read_host(const struct coir_stream *stream, uint8_t host[16])
+bool
+cr_sessions_find_host(const struct coir_stream *stream, uint8_t host[16])
 {
     struct coir_address peer;
     if (coir_stream_peer(stream, &peer))
@@ -73,7 +72,7 @@ static int
 count_in(struct cr_sessions *sessions, struct cr_session *session)
 {
     uint8_t address[16];
-    if (!sessions->limit_per_host || !session->stream || !read_host(session->stream, address))
+    if (!sessions->limit_per_host || !session->stream || !cr_sessions_find_host(session->stream, address))
         return 0;
     struct cr_sessions_host **link = find_host(sessions, address);
     if (!*link) {

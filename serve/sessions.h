@@ -41,6 +41,9 @@ struct cr_sessions {
     struct cr_sessions_host *hosts[CR_SESSIONS_BUCKETS];
 };
 
+/* The host of the stream's peer, as above; false: it has none. */
+bool cr_sessions_find_host(const struct coir_stream *stream, uint8_t host[16]);
+
 void cr_sessions_init(struct cr_sessions *sessions, size_t limit, size_t limit_per_host);
 void cr_sessions_fini(struct cr_sessions *sessions); /* there are none any more */
 

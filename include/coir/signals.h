@@ -18,6 +18,9 @@ COIR_EXPORT int coir_signals_open(const int *signals, size_t count, struct coir_
 /* The number of one that has come. Any number of tasks may wait; each that has come goes to one of them. */
 COIR_EXPORT COIR_MUSTCHECK int coir_signals_wait(struct coir_signals *set, coir_time deadline);
 
+/* Readable once one has come: for a coir_poller; coir_signals_wait with COIR_NOW until -EAGAIN takes them. Borrowed. */
+COIR_EXPORT int coir_signals_fd(const struct coir_signals *set);
+
 /* The signals do again what they did before the first set that had them; what has come and was not waited for is lost. Of NULL
  * nothing. Nobody may wait. */
 COIR_EXPORT void coir_signals_close(struct coir_signals *set);

@@ -1,0 +1,547 @@
+/* serve/supervisor.c: keeps processes that serve.
+ *
+ * It is a plain loop over a poller, without threads: a fork has only the thread that calls it. Each worker is a copy of the
+ * server with the doors that were open before; in it server.c runs as it does anywhere. All accept from the same sockets, so
+ * that a worker which ends, dies, or is stopped leaves what waits in the backlog to the others. Under `fork` the supervisor accepts,
+ * and the copy has one connection and no doors.
+ *
+ * A worker says on a line that it accepts, or why it cannot. The supervisor learns its end from a descriptor that the kernel makes
+ * readable then (pidfd); where there are none, by looking. A worker is told to end by TERM, once; one that has not ended a
+ * second after the grace it has is killed. */
+#include <coir/log.h>
+#include <coir/poller.h>
+
+#include "backend/process.h"
+#include "backend/signal.h"
+#include "base/list.h"
+#include "base/memory.h"
+#include "base/time.h"
+#include "base/world.h"
+#include "sched/process.h"
+#include "sched/runtime.h"
+#include "sched/task.h"
+#include "serve/server.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { READY = 32, BURST = 16 /* accepted before something else is looked at */ };
+#define LONG_ENOUGH COIR_SECOND /* of a life: it did not fail at once */
+#define FIRST_PAUSE (100 * COIR_MS)
+#define LONGEST_PAUSE (10 * COIR_SECOND)
+#define BREATH (10 * COIR_MS) /* after a failure to accept or to fork */
+#define LATE COIR_SECOND      /* for a worker to end, beyond the grace of its handlers */
+
+struct worker {
+    struct cr_list link;
+    unsigned number; /* from 1; of a connection 0 */
+    pid_t pid;
+    int watch; /* pidfd; negative: none */
+    coir_time begun;
+    bool ready, old /* to be exchanged */, leaving /* has been told */;
+    bool has_host;
+    uint8_t host[16];
+};
+
+struct supervisor {
+    struct coir_server *server;
+    struct coir_poller *poller;
+    struct coir_signals *signals;
+    struct coir_stream *line[2]; /* workers write into the second */
+    struct cr_list workers;
+    size_t count;
+    unsigned numbers;   /* given so far */
+    unsigned failures;  /* workers in a row that did not live long enough */
+    coir_time next;     /* when the next may be started */
+    coir_time doors_at; /* when doors may be looked at again */
+    bool doors_watched; /* only under fork */
+    bool announced;     /* that it is ready */
+    bool exchanging;    /* there are old ones */
+    bool looks;         /* there is no pidfd here */
+    bool look_at_all;   /* a child has been stopped or goes on */
+    bool ending;
+    coir_time kill_at;
+    int result;
+};
+
+/* What comes on the line. */
+struct word {
+    pid_t pid;
+    int error; /* 0: it accepts */
+};
+
+/* ---- Workers ---- */
+
+static void
+remove_worker(struct supervisor *self, struct worker *worker)
+{
+    if (worker->watch >= 0) {
+        (void)coir_poller_remove(self->poller, worker->watch);
+        (void)cr_world.close(worker->watch);
+    }
+    cr_list_remove(&worker->link);
+    self->count--;
+    cr_free(worker);
+}
+
+static struct coir_stream *line_out; /* of the copy that this process is */
+
+static void
+say_ready(struct coir_server *server)
+{
+    struct word word = {.pid = cr_process_self()};
+    (void)server;
+    (void)coir_stream_write(line_out, &word, sizeof word, coir_after(COIR_SECOND));
+}
+
+/* The rest of a copy's life. */
+__attribute__((noreturn)) static void
+be_worker(struct supervisor *self, pid_t parent, struct coir_stream *only)
+{
+    struct word word = {.pid = cr_process_self()};
+    int error;
+    cr_child_begin();
+    if (!cr_process_follow(parent, SIGTERM))
+        cr_process_end(1);
+    coir_poller_close(self->poller);
+    line_out = self->line[1];
+    self->server->is_copy = true;
+    error = cr_server_run(self->server, only, only ? NULL : say_ready);
+    if (error < 0 && error != -ETIMEDOUT) {
+        word.error = error;
+        cr_server_log(self->server, COIR_LOG_ERROR, "a worker cannot serve: %s",
+                      *coir_error_detail() ? coir_error_detail() : coir_error_text(error));
+        (void)coir_stream_write(line_out, &word, sizeof word, coir_after(COIR_SECOND));
+    }
+    cr_process_end(error ? 1 : 0);
+}
+
+static int
+start_worker(struct supervisor *self, struct coir_stream *only)
+{
+    struct worker *worker = cr_alloc_zero(sizeof *worker);
+    pid_t parent = cr_process_self(), pid = worker ? cr_signal_fork() : -ENOMEM;
+    if (pid == 0)
+        be_worker(self, parent, only);
+    if (pid < 0) {
+        cr_free(worker);
+        return pid;
+    }
+    worker->number = only ? 0 : ++self->numbers;
+    worker->pid = pid;
+    worker->begun = cr_now();
+    worker->watch = cr_process_watch(pid);
+    if (worker->watch >= 0 && coir_poller_add(self->poller, worker->watch, COIR_READABLE, worker)) {
+        (void)cr_world.close(worker->watch);
+        worker->watch = -1;
+    }
+    self->looks |= worker->watch < 0;
+    if (only)
+        worker->has_host = cr_sessions_find_host(only, worker->host);
+    cr_list_append(&self->workers, &worker->link);
+    self->count++;
+    return 0;
+}
+
+static void
+tell_to_end(struct worker *worker)
+{
+    if (!worker->leaving)
+        (void)cr_process_kill(worker->pid, worker->watch, SIGTERM);
+    worker->leaving = true;
+}
+
+static void
+tell_all_to_end(struct supervisor *self)
+{
+    if (self->ending)
+        return;
+    self->ending = true;
+    self->kill_at = coir_after(self->server->options.grace + LATE);
+    for (struct cr_list *link = self->workers.next; link != &self->workers; link = link->next)
+        tell_to_end(cr_container(link, struct worker, link));
+}
+
+static void
+kill_all(struct supervisor *self)
+{
+    for (struct cr_list *link = self->workers.next; link != &self->workers; link = link->next) {
+        struct worker *worker = cr_container(link, struct worker, link);
+        (void)cr_process_kill(worker->pid, worker->watch, SIGKILL);
+    }
+}
+
+/* How many there are of those that are to stay. */
+static int
+count_staying(const struct supervisor *self)
+{
+    int count = 0;
+    for (struct cr_list *link = self->workers.next; link != &self->workers; link = link->next) {
+        const struct worker *worker = cr_container(link, struct worker, link);
+        count += !worker->old && !worker->leaving;
+    }
+    return count;
+}
+
+static void
+start_missing(struct supervisor *self)
+{
+    int missing = self->server->choice.processes - count_staying(self);
+    while (missing-- > 0 && !self->ending && self->next <= cr_now()) {
+        int error = start_worker(self, NULL);
+        if (!error)
+            continue;
+        cr_server_log(self->server, COIR_LOG_ERROR, "cannot start a worker: %s", coir_error_text(error));
+        self->next = coir_after(LONGEST_PAUSE);
+    }
+}
+
+/* ---- Their ends ---- */
+
+static const char *
+describe_end(int result, char *text, size_t size)
+{
+    if (result <= -COIR_KILLED)
+        snprintf(text, size, "was ended by signal %d (%s)", -result - COIR_KILLED, strsignal(-result - COIR_KILLED));
+    else
+        snprintf(text, size, "exited with code %d", result);
+    return text;
+}
+
+/* One that was to stay. */
+static void
+mourn(struct supervisor *self, const struct worker *worker, int result)
+{
+    coir_time pause = 0;
+    char end[128];
+    if (cr_now() - worker->begun >= LONG_ENOUGH)
+        self->failures = 0;
+    else if (self->failures++ < 16)
+        pause = FIRST_PAUSE << (self->failures - 1);
+    else
+        pause = LONGEST_PAUSE;
+    pause = pause < LONGEST_PAUSE ? pause : LONGEST_PAUSE;
+    self->next = cr_now() + pause;
+    cr_server_log(self->server, COIR_LOG_WARN, "worker %u (process %d) %s; a new one begins %s%.1f s", worker->number,
+                  (int)worker->pid, describe_end(result, end, sizeof end), pause ? "in " : "now, after ",
+                  (double)(pause ? pause : cr_now() - worker->begun) / (double)COIR_SECOND);
+}
+
+static void
+look_for_end(struct supervisor *self, struct worker *worker)
+{
+    int result = 0, error = cr_process_reap(worker->pid, worker->watch, CR_REAP_NOW, &result);
+    char end[128];
+    if (error == -EAGAIN)
+        return;
+    if (error)
+        result = 0; /* somebody else has waited for it */
+    if (worker->leaving)
+        self->result = !self->result && self->ending && result ? -ETIMEDOUT : self->result;
+    else if (worker->number)
+        mourn(self, worker, result);
+    else if (result <= -COIR_KILLED)
+        cr_server_log(self->server, COIR_LOG_WARN, "the process %d of a connection %s", (int)worker->pid,
+                      describe_end(result, end, sizeof end));
+    remove_worker(self, worker);
+}
+
+static void
+look_at_workers(struct supervisor *self)
+{
+    struct cr_list *link = self->workers.next;
+    while (link != &self->workers) {
+        struct worker *worker = cr_container(link, struct worker, link);
+        int stopped = cr_process_stopped(worker->pid, worker->watch);
+        link = link->next;
+        if (stopped >= 0)
+            cr_server_log(self->server, COIR_LOG_WARN, "worker %u (process %d) %s", worker->number, (int)worker->pid,
+                          stopped ? "has been stopped: its connections wait until it is continued (SIGCONT)"
+                                  : "goes on");
+        look_for_end(self, worker);
+    }
+}
+
+/* ---- Beginning and exchanging ---- */
+
+static void
+announce(struct supervisor *self)
+{
+    if (!self->announced && self->server->options.ready)
+        self->server->options.ready(self->server, self->server->options.ready_arg);
+    self->announced = true;
+    cr_manager_tell("READY=1");
+}
+
+/* A new one accepts: an old one may go. */
+static void
+replace_one(struct supervisor *self)
+{
+    struct worker *old = NULL;
+    bool more = false;
+    for (struct cr_list *link = self->workers.next; link != &self->workers; link = link->next) {
+        struct worker *worker = cr_container(link, struct worker, link);
+        if (!worker->old || worker->leaving)
+            continue;
+        more |= old != NULL;
+        old = old ? old : worker;
+    }
+    if (old)
+        tell_to_end(old);
+    if (more || !self->exchanging)
+        return;
+    self->exchanging = false;
+    cr_server_log(self->server, COIR_LOG_INFO, "the workers have been exchanged");
+    announce(self);
+}
+
+static void
+take_word(struct supervisor *self, const struct word *word)
+{
+    int missing = self->server->choice.processes;
+    for (struct cr_list *link = self->workers.next; link != &self->workers; link = link->next) {
+        struct worker *worker = cr_container(link, struct worker, link);
+        if (worker->pid == word->pid)
+            worker->ready = !word->error;
+        missing -= worker->ready && !worker->old;
+    }
+    if (word->error && !self->announced) {
+        self->result =
+            cr_fail(word->error, "the workers cannot serve: %s; the log says more", coir_error_text(word->error));
+        tell_all_to_end(self);
+    } else if (!word->error && self->announced) {
+        replace_one(self);
+    } else if (missing <= 0) {
+        announce(self);
+    }
+}
+
+static void
+hear_line(struct supervisor *self)
+{
+    struct word word;
+    while (coir_stream_read_full(self->line[0], &word, sizeof word, COIR_NOW) == sizeof word)
+        take_word(self, &word);
+}
+
+static void
+exchange(struct supervisor *self)
+{
+    char state[64];
+    if (!self->server->choice.processes) {
+        cr_server_log(self->server, COIR_LOG_INFO,
+                      "HUP: nothing to exchange, each connection has a process of its own");
+        return;
+    }
+    snprintf(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%lld",
+             (long long)((cr_now() - CR_CLOCK_START) / COIR_US));
+    cr_manager_tell(state);
+    cr_server_log(self->server, COIR_LOG_INFO, "exchanging the workers");
+    for (struct cr_list *link = self->workers.next; link != &self->workers; link = link->next)
+        cr_container(link, struct worker, link)->old = true;
+    self->exchanging = true;
+    self->next = 0;
+}
+
+static void
+hear_signals(struct supervisor *self)
+{
+    int number;
+    while ((number = coir_signals_wait(self->signals, COIR_NOW)) > 0) {
+        if (number == SIGCHLD) {
+            self->look_at_all = true;
+        } else if (number == SIGHUP) {
+            if (!self->ending)
+                exchange(self);
+        } else if (self->ending) {
+            kill_all(self);
+            _exit(128 + number);
+        } else {
+            cr_server_log(self->server, COIR_LOG_INFO, "told to end: %zu %s drain", self->count,
+                          self->count == 1 ? "process has to" : "processes have to");
+            cr_manager_tell("STOPPING=1");
+            tell_all_to_end(self);
+        }
+    }
+}
+
+/* ---- A process for each connection ---- */
+
+static bool
+has_too_many(const struct supervisor *self, const struct coir_stream *stream)
+{
+    size_t most = self->server->options.connections_per_address, count = 0;
+    uint8_t host[16];
+    if (!most || !cr_sessions_find_host(stream, host))
+        return false;
+    for (struct cr_list *link = self->workers.next; link != &self->workers; link = link->next) {
+        const struct worker *worker = cr_container(link, struct worker, link);
+        count += worker->has_host && !memcmp(worker->host, host, sizeof host);
+    }
+    return count >= most;
+}
+
+static void
+take_connections(struct supervisor *self, struct cr_serve_door *door)
+{
+    for (int i = 0; i < BURST && self->count < self->server->options.connections; i++) {
+        struct coir_stream *stream;
+        int error = coir_listener_accept(door->listener, &stream, COIR_NOW);
+        if (!error && !has_too_many(self, stream))
+            error = start_worker(self, stream);
+        if (stream)
+            coir_stream_close(stream); /* it is the copy's now */
+        if (error && error != -EAGAIN)
+            cr_server_log(self->server, COIR_LOG_WARN, "cannot start a process for a connection: %s",
+                          coir_error_text(error));
+        if (error && (error != -EAGAIN || i == 0))
+            self->doors_at = coir_after(BREATH);
+        if (error)
+            return;
+    }
+}
+
+/* Doors are looked at unless there is no room, or something has just failed. */
+static void
+watch_doors(struct supervisor *self)
+{
+    bool wanted = self->server->choice.process_each && !self->ending &&
+                  self->count < self->server->options.connections && self->doors_at <= cr_now();
+    for (size_t i = 0; i < self->server->door_count && wanted != self->doors_watched; i++) {
+        struct cr_serve_door *door = &self->server->doors[i];
+        int fd = coir_listener_fd(door->listener);
+        if (wanted)
+            (void)coir_poller_add(self->poller, fd, COIR_READABLE, door);
+        else
+            (void)coir_poller_remove(self->poller, fd);
+    }
+    self->doors_watched = wanted;
+}
+
+/* ---- The loop ---- */
+
+static coir_time
+earlier(coir_time one, coir_time other)
+{
+    return one < other ? one : other;
+}
+
+static coir_time
+next_look(const struct supervisor *self)
+{
+    coir_time until = self->looks ? coir_after(FIRST_PAUSE) : COIR_NEVER;
+    if (self->ending)
+        return earlier(until, self->kill_at);
+    if (self->doors_at > cr_now())
+        until = earlier(until, self->doors_at);
+    return count_staying(self) < self->server->choice.processes ? earlier(until, self->next) : until;
+}
+
+static void
+heed(struct supervisor *self, const struct coir_ready *ready)
+{
+    const struct cr_serve_door *doors = self->server->doors;
+    if (ready->data == self->signals)
+        hear_signals(self);
+    else if (ready->data == self->line)
+        hear_line(self);
+    else if ((struct cr_serve_door *)ready->data >= doors &&
+             (struct cr_serve_door *)ready->data < doors + CR_SERVE_DOORS)
+        take_connections(self, ready->data);
+    else
+        look_for_end(self, ready->data);
+}
+
+static int
+keep_workers(struct supervisor *self)
+{
+    struct coir_ready ready[READY];
+    while (!self->ending || self->count) {
+        int count;
+        start_missing(self);
+        watch_doors(self);
+        count = coir_poller_wait(self->poller, ready, READY, next_look(self));
+        for (int i = 0; i < count; i++)
+            heed(self, &ready[i]);
+        if (self->looks || self->look_at_all)
+            look_at_workers(self);
+        self->look_at_all = false; /* now that no worker is named by what was ready */
+        if (count == -ECANCELED && !self->ending) {
+            self->result = -ECANCELED;
+            tell_all_to_end(self);
+        } else if (count < 0 && count != -ETIMEDOUT && count != -ECANCELED) {
+            return count;
+        }
+        if (self->ending && self->kill_at <= cr_now()) {
+            self->result = self->result ? self->result : -ETIMEDOUT;
+            kill_all(self);
+            self->kill_at = coir_after(LATE);
+        }
+    }
+    return self->result;
+}
+
+static int
+open_supervisor(struct supervisor *self)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
+    int error = coir_poller_open(NULL, &self->poller);
+    if (!error)
+        error = coir_signals_open(numbers, sizeof numbers / sizeof numbers[0], &self->signals);
+    if (!error)
+        error = coir_stream_pair(self->line);
+    if (!error)
+        error = coir_poller_add(self->poller, coir_signals_fd(self->signals), COIR_READABLE, self->signals);
+    if (!error)
+        error = coir_poller_add(self->poller, coir_stream_fd(self->line[0]), COIR_READABLE, self->line);
+    return error;
+}
+
+static void
+close_supervisor(struct supervisor *self)
+{
+    coir_poller_close(self->poller);
+    coir_signals_close(self->signals);
+    coir_stream_close(self->line[0]);
+    coir_stream_close(self->line[1]);
+}
+
+static int
+check(const struct coir_server *server)
+{
+    int others = cr_runtime_other_threads();
+    if (coir_runtime_self())
+        return cr_fail(-EBUSY,
+                       "model %s: it forks, which a process with a runtime must not; call coir_serve outside of it",
+                       server->choice.name);
+    if (others)
+        return cr_fail(-EBUSY,
+                       "model %s: it forks, and the children would not have this process's %d other threads; call "
+                       "coir_serve before there are others",
+                       server->choice.name, others);
+    if (server->options.leave_signals)
+        return cr_fail(-EINVAL,
+                       "model %s: its supervisor is told by signals; leave_signals is for models in one process",
+                       server->choice.name);
+    return 0;
+}
+
+int
+cr_server_supervise(struct coir_server *server)
+{
+    struct supervisor self = {.server = server};
+    int error = check(server);
+    if (error)
+        return error;
+    cr_list_init(&self.workers);
+    error = open_supervisor(&self);
+    if (!error && server->choice.process_each)
+        announce(&self);
+    if (!error)
+        error = keep_workers(&self);
+    close_supervisor(&self);
+    return error;
+}
