@@ -16,10 +16,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
+#include "cmd/listen.h"
 #include "cmd/log.h"
+#include "cmd/option.h"
 #include "cmd/signals.h"
 #include "cmd/verb.h"
 #include "servers/hub/hub.h"
@@ -27,8 +28,7 @@
 struct arguments {
     struct cr_hub_options hub;
     struct coir_runtime_options runtime;
-    long members, queue, connections, per_host, workers;
-    double grace, name_time; /* seconds; below 0: not given */
+    size_t workers;
 };
 
 enum key {
@@ -79,17 +79,18 @@ static const struct argp_option options[] = {
     {NULL, 0, NULL, 0, NULL, 0},
 };
 
-static const struct {
-    int key;
-    const char *name;
-    long low, high;
-    size_t place; /* of a long in struct arguments */
-} numbers[] = {
-    {KEY_MEMBERS, "members", 1, 65536, offsetof(struct arguments, members)},
-    {KEY_QUEUE, "queue", 1, 65536, offsetof(struct arguments, queue)},
-    {KEY_CONNECTIONS, "connections", 1, 1000000, offsetof(struct arguments, connections)},
-    {KEY_PER_HOST, "per-host", 0, 1000000, offsetof(struct arguments, per_host)},
+static const struct cr_option_number numbers[] = {
+    {KEY_MEMBERS, "members", 1, 65536, offsetof(struct arguments, hub.members)},
+    {KEY_QUEUE, "queue", 1, 65536, offsetof(struct arguments, hub.queue)},
+    {KEY_CONNECTIONS, "connections", 1, 1000000, offsetof(struct arguments, hub.connections)},
+    {KEY_PER_HOST, "per-host", 0, 1000000, offsetof(struct arguments, hub.connections_per_host)},
     {KEY_WORKERS, "workers", 1, 64, offsetof(struct arguments, workers)},
+};
+
+/* Zero is the default in the hub's options, so a zero that was asked for is the shortest span there is. */
+static const struct cr_option_seconds spans[] = {
+    {KEY_GRACE, "grace", 1, offsetof(struct arguments, hub.grace)},
+    {KEY_NAME_TIME, "name-time", 1, offsetof(struct arguments, hub.name_time)},
 };
 
 /* Each door's option, and the variable that stands in for it. */
@@ -103,42 +104,6 @@ static const struct {
 
 /* ---- The command line ---- */
 
-static void
-take_address(struct cr_hub_options *hub, int door, const char *origin, const char *text, struct argp_state *state)
-{
-    struct coir_address address;
-    if (coir_address_parse(text, &address))
-        argp_error(state, "%s: %s is no address to listen on: %s", origin, text, coir_error_detail());
-    hub->addresses[door] = text;
-}
-
-static bool
-take_number(struct arguments *arguments, int key, const char *text, struct argp_state *state)
-{
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        if (numbers[i].key != key)
-            continue;
-        char *end;
-        long number = strtol(text, &end, 10);
-        if (end == text || *end || number < numbers[i].low || number > numbers[i].high)
-            argp_error(state, "--%s: %s is not a number from %ld to %ld", numbers[i].name, text, numbers[i].low,
-                       numbers[i].high);
-        memcpy((char *)arguments + numbers[i].place, &number, sizeof number);
-        return true;
-    }
-    return false;
-}
-
-static double
-read_seconds(const char *name, const char *text, struct argp_state *state)
-{
-    char *end;
-    double seconds = strtod(text, &end);
-    if (end == text || *end || !(seconds >= 0 && seconds <= 3600))
-        argp_error(state, "--%s: %s is not a number of seconds from 0 to 3600", name, text);
-    return seconds;
-}
-
 static error_t
 take_option(int key, char *text, struct argp_state *state)
 {
@@ -146,21 +111,14 @@ take_option(int key, char *text, struct argp_state *state)
     switch (key) {
     case KEY_CHAT:
     case KEY_WEB:
-        take_address(&arguments->hub, key - KEY_CHAT, doors[key - KEY_CHAT].name, text, state);
-        return 0;
-    case KEY_GRACE:
-        arguments->grace = read_seconds("grace", text, state);
-        return 0;
-    case KEY_NAME_TIME:
-        arguments->name_time = read_seconds("name-time", text, state);
+        cr_option_address(doors[key - KEY_CHAT].name, text, state);
+        arguments->hub.addresses[key - KEY_CHAT] = text;
         return 0;
     case KEY_BACKEND:
         arguments->runtime.backend = text;
         return 0;
     case KEY_LOG:
-        if (cr_log_level(text) < 0)
-            argp_error(state, "--log: %s is not one of error, warn, info and debug", text);
-        coir_log_set_level((enum coir_log_level)cr_log_level(text));
+        cr_option_log(text, state);
         return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "%s is one word too many", text);
@@ -168,70 +126,31 @@ take_option(int key, char *text, struct argp_state *state)
     case ARGP_KEY_END:
         for (int door = 0; door < CR_HUB_DOORS; door++) {
             const char *value = getenv(doors[door].variable);
-            if (!arguments->hub.addresses[door] && value && *value)
-                take_address(&arguments->hub, door, doors[door].variable, value, state);
+            if (arguments->hub.addresses[door] || !value || !*value)
+                continue;
+            cr_option_address(doors[door].variable, value, state);
+            arguments->hub.addresses[door] = value;
         }
         return 0;
     default:
-        return take_number(arguments, key, text, state) ? 0 : ARGP_ERR_UNKNOWN;
+        return cr_option_number(numbers, sizeof numbers / sizeof numbers[0], key, text, arguments, state) ||
+                       cr_option_seconds(spans, sizeof spans / sizeof spans[0], key, text, arguments, state)
+                   ? 0
+                   : ARGP_ERR_UNKNOWN;
     }
-}
-
-/* Zero is the default in the hub's options, so a zero that was asked for is the shortest span there is. */
-static coir_time
-span(double seconds)
-{
-    if (seconds < 0)
-        return 0;
-    return seconds > 0 ? (coir_time)(seconds * (double)COIR_SECOND) : 1;
 }
 
 static void
 read_arguments(int argc, char **argv, struct arguments *arguments)
 {
     static const struct argp argp = {options, take_option, NULL, documentation, NULL, NULL, NULL};
-    *arguments = (struct arguments){.grace = -1, .name_time = -1};
+    *arguments = (struct arguments){.workers = 0};
     argp_err_exit_status = CR_EXIT_USAGE;
     argp_parse(&argp, argc, argv, 0, NULL, arguments); /* ends the program on a usage error and after --help */
-    arguments->hub.members = (size_t)arguments->members;
-    arguments->hub.queue = (size_t)arguments->queue;
-    arguments->hub.connections = (size_t)arguments->connections;
-    arguments->hub.connections_per_host = (size_t)arguments->per_host;
-    arguments->hub.grace = span(arguments->grace);
-    arguments->hub.name_time = span(arguments->name_time);
     arguments->runtime.workers = (int)arguments->workers;
 }
 
 /* ---- The lines on standard output ---- */
-
-/* Splits "tcp://HOST:PORT" in place: HOST without brackets, or "localhost" for any. NULL: not such an address. */
-static char *
-split_host(char *text, char **port)
-{
-    static char localhost[] = "localhost";
-    if (strncmp(text, "tcp://", 6) != 0)
-        return NULL;
-    char *host = text + 6, *colon = strrchr(host, ':');
-    *colon = '\0';
-    *port = colon + 1;
-    if (host[0] == '[') {
-        colon[-1] = '\0';
-        host++;
-    }
-    return strcmp(host, "::") == 0 || strcmp(host, "0.0.0.0") == 0 ? localhost : host;
-}
-
-static void
-print_chat(const struct coir_address *address)
-{
-    char text[COIR_ADDRESS_TEXT], *port;
-    printf("chat  %s", coir_address_text(address, text, sizeof text));
-    const char *host = split_host(text, &port);
-    if (host)
-        printf("   try: nc %s %s\n", host, port);
-    else
-        printf("   try: nc -U %s\n", text + strlen("unix:"));
-}
 
 static void
 print_web(const struct coir_address *address)
@@ -250,7 +169,7 @@ print_ready(const struct coir_address addresses[CR_HUB_DOORS], void *arg)
     const struct coir_runtime *runtime = coir_runtime_self();
     int workers = coir_runtime_workers(runtime);
     (void)arg;
-    print_chat(&addresses[CR_HUB_DOOR_CHAT]);
+    cr_listen_print("chat", &addresses[CR_HUB_DOOR_CHAT]);
     print_web(&addresses[CR_HUB_DOOR_WEB]);
     printf("coir hub %s: %s backend, %d worker%s\n", cr_verb_version(), coir_runtime_backend(runtime), workers,
            workers == 1 ? "" : "s");
@@ -282,16 +201,6 @@ run_hub(void *arg)
     return error;
 }
 
-static void
-allow_descriptors(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit))
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit); /* else fewer connections */
-}
-
 static int
 run_until_stopped(struct arguments *arguments, struct cr_log *log)
 {
@@ -315,7 +224,7 @@ cr_verb_hub(int argc, char **argv)
     read_arguments(argc, argv, &arguments);
     cr_log_init(&log, argv[0]);
     signal(SIGTTIN, SIG_IGN); /* in the background reading a terminal fails instead of stopping the program */
-    allow_descriptors();
+    cr_listen_allow();
     if (cr_signals_start(&signals, &log)) {
         cr_log_line(COIR_LOG_ERROR, "cannot start a thread for signals", &log);
         return CR_EXIT_FAILED;
