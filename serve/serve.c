@@ -79,3 +79,9 @@ coir_server_stop(struct coir_server *server, coir_time deadline)
         cr_server_free(server);
     return error;
 }
+
+struct coir_runtime *
+coir_server_runtime(const struct coir_server *server)
+{
+    return server->runtime;
+}

@@ -92,6 +92,9 @@ COIR_EXPORT int coir_server_start(const char *addresses, coir_handler *handler, 
 /* Where it listens, by its place in the list, with port 0 the one it got. -ENOENT: no such place. */
 COIR_EXPORT int coir_server_local(const struct coir_server *server, size_t index, struct coir_address *address);
 
+/* What it runs in, in this process: for coir_runtime_workers and coir_runtime_go. NULL: in others. */
+COIR_EXPORT struct coir_runtime *coir_server_runtime(const struct coir_server *server);
+
 /* Accepts no more; waits for the handlers to end, at the deadline cancels those that are left and aborts their streams; frees. 0;
  * -ETIMEDOUT: some were canceled; or what broke a listener. Handlers that do not end although they are canceled are left behind, with a
  * line in the log. */
