@@ -21,6 +21,8 @@ static int version(int argc, char **argv);
 
 static const struct cr_verb verbs[] = {
     {"hub", "a chat room, by lines over TCP and in the browser", "coir hub", cr_verb_hub},
+    {"serve", "a small service to play with, under any server model", "coir serve", cr_verb_serve},
+    {"models", "what server models there are, and when each is right", "coir models", cr_verb_models},
     {"help", "this text, or that of a verb: coir help hub", "coir help", help},
     {"version", "the version", "coir version", version},
 };
@@ -55,8 +57,8 @@ find_verb(const char *name)
     return NULL;
 }
 
-static int
-flushed(void)
+int
+cr_verb_flushed(void)
 {
     if (fflush(stdout) == 0)
         return CR_EXIT_OK;
@@ -74,6 +76,7 @@ print_help(FILE *file)
           "  coir hub                          chat on 127.0.0.1:9000, its page on http://127.0.0.1:8080/\n"
           "  nc 127.0.0.1 9000                 come in from a terminal\n"
           "  coir hub --web '*:8080'           the page for everybody who can reach this machine\n"
+          "  coir serve echo --model fork      bytes back on 127.0.0.1:7000, by a process for each connection\n"
           "\ncoir VERB --help tells more about one of them.\n",
           file);
 }
@@ -84,7 +87,7 @@ help(int argc, char **argv)
     char option[] = "--help";
     if (argc < 2) {
         print_help(stdout);
-        return flushed();
+        return cr_verb_flushed();
     }
     const struct cr_verb *verb = find_verb(argv[1]);
     if (verb && verb->run != help && verb->run != version) {
@@ -102,7 +105,7 @@ version(int argc, char **argv)
     (void)argc;
     (void)argv;
     printf("coir %s\n", cr_verb_version());
-    return flushed();
+    return cr_verb_flushed();
 }
 
 static int

@@ -13,6 +13,11 @@ struct cr_verb {
 };
 
 int cr_verb_hub(int argc, char **argv);
+int cr_verb_serve(int argc, char **argv);
+int cr_verb_models(int argc, char **argv);
+
+/* Standard output has it all: the exit code. */
+int cr_verb_flushed(void);
 
 /* "0.1", or "0.1.2" if there is a patch number; static. */
 const char *cr_verb_version(void);
