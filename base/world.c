@@ -368,9 +368,12 @@ on_fault(int number, siginfo_t *info, void *context)
 {
     struct sigaction standard = {.sa_handler = SIG_DFL};
     (void)context;
-    fault_reporter(info->si_addr);
-    /* Back to the default: the instruction faults again, with a core file if they are on. */
+    if (info->si_code > 0)
+        fault_reporter(info->si_addr);
+    /* Back to the default: the instruction faults again, with a core file if they are on. One that somebody has sent does not. */
     sigaction(number, &standard, NULL);
+    if (info->si_code <= 0)
+        (void)raise(number);
 }
 
 static int

@@ -5,7 +5,7 @@
  * taken again; then accepting pauses for 10 ms, doubling up to 500 ms while it lasts. A naive loop burns a whole processor
  * here (534,000 failures a second). Lack of buffers (ENOBUFS, ENOMEM) only pauses; so does lack of our own memory for a
  * connection that has been accepted, which is closed. */
-#include <coir/listener.h>
+#include "io/listener.h"
 #include <coir/log.h>
 
 #include "backend/descriptor.h"
@@ -239,6 +239,22 @@ coir_listener_accept(struct coir_listener *listener, struct coir_stream **stream
     if (result)
         return result;
     result = accept_one(listener, stream, deadline);
+    cr_lock_give(&listener->in, self);
+    return result;
+}
+
+int
+cr_listener_await(struct coir_listener *listener, coir_time deadline)
+{
+    struct coir_task *self = cr_task_self();
+    struct cr_pending pending;
+    int result = cr_enter(self, deadline);
+    if (!result)
+        result = cr_lock_take(&listener->in, self, deadline, CR_LOCK_CANCELABLE, &turn);
+    if (result)
+        return result;
+    pending.op = (struct cr_op){.kind = CR_OP_READABLE, .fd = listener->fd};
+    result = cr_operate(&pending, &listener->in, deadline);
     cr_lock_give(&listener->in, self);
     return result;
 }

@@ -16,6 +16,7 @@
 
 #include "base/memory.h"
 #include "base/time.h"
+#include "io/listener.h"
 #include "io/stream.h"
 #include "sched/task.h"
 
@@ -25,6 +26,7 @@
 #include <unistd.h>
 
 enum { DATAGRAM = 65536, LOOK_MS = 100 /* between looks at tasks that have not begun */ };
+#define STEP_BACK (500 * COIR_US)   /* for another process to accept */
 #define LAST_WAIT (2 * COIR_SECOND) /* for tasks that have been canceled */
 
 /* ---- One session ---- */
@@ -63,6 +65,7 @@ finish(struct coir_server *server, struct cr_session *session, int result)
     if (!session->stream)
         cr_free(session->door); /* the letter */
     cr_sessions_close(&server->sessions, session);
+    cr_shares_add(server->shares, server->share, -1);
     if (server->only)
         coir_event_set(&server->told);
     (void)coir_semaphore_release(&server->room);
@@ -126,6 +129,7 @@ admit(struct coir_server *server, struct coir_stream *stream, void *door, coir_f
         return;
     }
     session->door = door;
+    cr_shares_add(server->shares, server->share, 1);
     if (server->choice.one_each) {
         (void)serve_session(server, session);
         return;
@@ -136,11 +140,24 @@ admit(struct coir_server *server, struct coir_stream *stream, void *door, coir_f
         finish(server, session, error);
 }
 
+/* Until it is ours to accept; others may be quicker. */
+static int
+await_turn(struct cr_serve_door *door, coir_time deadline)
+{
+    const struct coir_server *server = door->server;
+    int error = cr_listener_await(door->listener, deadline);
+    if (error || !cr_shares_is_ahead(server->shares, server->share))
+        return error;
+    return coir_sleep(coir_after(STEP_BACK));
+}
+
 static int
 take_stream(struct cr_serve_door *door, coir_time deadline)
 {
     struct coir_stream *stream;
-    int error = coir_listener_accept(door->listener, &stream, deadline);
+    int error = door->server->shares ? await_turn(door, deadline) : 0;
+    if (!error)
+        error = coir_listener_accept(door->listener, &stream, door->server->shares ? COIR_NOW : deadline);
     if (error)
         return error;
     stream->idle = door->server->options.idle;
@@ -169,7 +186,7 @@ take_datagram(struct cr_serve_door *door, char *bytes, coir_time deadline)
 static bool
 is_over(int error)
 {
-    return error && error != -ETIMEDOUT && error != -ENOMEM && error != -ECONNREFUSED;
+    return error && error != -ETIMEDOUT && error != -EAGAIN && error != -ENOMEM && error != -ECONNREFUSED;
 }
 
 static int
@@ -329,15 +346,22 @@ heed_signals(void *arg)
     return 0;
 }
 
+/* Before anybody is served: who has been may send one. */
 static int
-listen_to_signals(struct coir_server *server)
+begin_with_signals(struct coir_server *server)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     int error;
     if (server->options.leave_signals)
-        return 0;
+        return cr_server_begin(server);
     error = coir_signals_open(numbers, sizeof numbers / sizeof numbers[0], &server->signals);
-    return error ? error : coir_runtime_go(server->runtime, heed_signals, server, NULL, NULL);
+    if (!error)
+        error = cr_server_begin(server);
+    if (error)
+        coir_signals_close(server->signals);
+    else
+        error = coir_runtime_go(server->runtime, heed_signals, server, NULL, NULL);
+    return error;
 }
 
 int
@@ -345,10 +369,9 @@ cr_server_run(struct coir_server *server, struct coir_stream *only, void (*annou
 {
     int error, end;
     server->only = only;
-    error = cr_server_begin(server);
-    if (error)
+    error = begin_with_signals(server);
+    if (!server->runtime)
         return error;
-    error = listen_to_signals(server);
     if (!error && announce)
         announce(server);
     if (!error)

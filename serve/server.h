@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "serve/model.h"
 #include "serve/sessions.h"
+#include "serve/shares.h"
 
 enum { CR_SERVE_DOORS = 16 };
 
@@ -36,6 +37,8 @@ struct coir_server {
     struct coir_semaphore room; /* permits: sessions that may still begin */
     struct cr_sessions sessions;
     bool is_copy;             /* in a process of its own: INT and HUP are its supervisor's */
+    struct cr_shares *shares; /* with the other processes; NULL: there are none, */
+    int share;                /* and its own place among them */
     struct coir_stream *only; /* it serves this one and ends; NULL: whoever comes */
     struct coir_signals *signals;
     struct coir_event told; /* to end */

@@ -40,6 +40,7 @@ struct worker {
     unsigned number; /* from 1; of a connection 0 */
     pid_t pid;
     int watch; /* pidfd; negative: none */
+    int share; /* its place among the shares */
     coir_time begun;
     bool ready, old /* to be exchanged */, leaving /* has been told */;
     bool has_host;
@@ -83,6 +84,7 @@ remove_worker(struct supervisor *self, struct worker *worker)
         (void)cr_world.close(worker->watch);
     }
     cr_list_remove(&worker->link);
+    cr_shares_turn(self->server->shares, worker->share, CR_SHARE_FREE);
     self->count--;
     cr_free(worker);
 }
@@ -123,10 +125,15 @@ static int
 start_worker(struct supervisor *self, struct coir_stream *only)
 {
     struct worker *worker = cr_alloc_zero(sizeof *worker);
-    pid_t parent = cr_process_self(), pid = worker ? cr_signal_fork() : -ENOMEM;
+    pid_t parent = cr_process_self(), pid;
+    if (!worker)
+        return -ENOMEM;
+    worker->share = self->server->share = only ? -1 : cr_shares_take(self->server->shares);
+    pid = cr_signal_fork();
     if (pid == 0)
         be_worker(self, parent, only);
     if (pid < 0) {
+        cr_shares_turn(self->server->shares, worker->share, CR_SHARE_FREE);
         cr_free(worker);
         return pid;
     }
@@ -147,11 +154,13 @@ start_worker(struct supervisor *self, struct coir_stream *only)
 }
 
 static void
-tell_to_end(struct worker *worker)
+tell_to_end(struct supervisor *self, struct worker *worker)
 {
-    if (!worker->leaving)
-        (void)cr_process_kill(worker->pid, worker->watch, SIGTERM);
+    if (worker->leaving)
+        return;
+    (void)cr_process_kill(worker->pid, worker->watch, SIGTERM);
     worker->leaving = true;
+    cr_shares_turn(self->server->shares, worker->share, CR_SHARE_LEAVES);
 }
 
 static void
@@ -162,7 +171,7 @@ tell_all_to_end(struct supervisor *self)
     self->ending = true;
     self->kill_at = coir_after(self->server->options.grace + LATE);
     for (struct cr_list *link = self->workers.next; link != &self->workers; link = link->next)
-        tell_to_end(cr_container(link, struct worker, link));
+        tell_to_end(self, cr_container(link, struct worker, link));
 }
 
 static void
@@ -290,7 +299,7 @@ replace_one(struct supervisor *self)
         old = old ? old : worker;
     }
     if (old)
-        tell_to_end(old);
+        tell_to_end(self, old);
     if (more || !self->exchanging)
         return;
     self->exchanging = false;
@@ -537,11 +546,14 @@ cr_server_supervise(struct coir_server *server)
     if (error)
         return error;
     cr_list_init(&self.workers);
+    if (server->choice.processes && !server->choice.one_each)
+        server->shares = cr_shares_open();
     error = open_supervisor(&self);
     if (!error && server->choice.process_each)
         announce(&self);
     if (!error)
         error = keep_workers(&self);
     close_supervisor(&self);
+    cr_shares_close(server->shares);
     return error;
 }

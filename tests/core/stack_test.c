@@ -59,6 +59,32 @@ END_TEST
 /* ---- A hundred guards ---- */
 
 enum { GUARDED = 100 };
+static int
+send_itself(void *arg)
+{
+    (void)arg;
+    (void)raise(SIGSEGV);
+    return 0;
+}
+
+static int
+run_send_itself(void *arg)
+{
+    (void)arg;
+    return coir_run(send_itself, NULL, NULL);
+}
+
+/* No instruction faults again then. */
+START_TEST(a_fault_that_somebody_sends_ends_the_program)
+{
+    if (CORE_ASAN || CORE_TSAN) {
+        printf("SKIP: the sanitizers handle SIGSEGV themselves\n");
+        return;
+    }
+    core_must_die(run_send_itself, NULL, SIGSEGV, "");
+}
+END_TEST
+
 /* How a guard is met: by its own task's overflow, or by a write of its own task or of another one. */
 enum way { OVERFLOW, OWN_FIRST, OWN_MIDDLE, OWN_LAST, OTHERS_FIRST, OTHERS_MIDDLE, OTHERS_LAST, WAYS };
 
@@ -192,6 +218,7 @@ static void
 add(TCase *cases)
 {
     tcase_add_test(cases, an_overflow_is_named);
+    tcase_add_test(cases, a_fault_that_somebody_sends_ends_the_program);
     tcase_add_test(cases, each_of_a_hundred_guards_stops_who_meets_it);
     tcase_add_loop_test(cases, the_c_library_fits_the_default_stack, 1, 3);
     tcase_add_test(cases, stack_used_is_a_high_water_mark);
