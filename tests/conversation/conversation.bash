@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# conversation.bash: what the conversations with a hub have in common; sourced by them.
+# conversation.bash: what conversations with the program have in common; sourced by them.
 #
-# A conversation starts hubs and clients, tells them something and waits for what they say. Nothing sleeps: each hear
+# A conversation starts servers and clients, tells them something and waits for what they say. Nothing sleeps: each hear
 # blocks until the line is there, 10 seconds at most, and then fails the conversation. All that was started is ended, by
 # its process id, when the script ends.
 set -euo pipefail
@@ -132,10 +132,37 @@ ends() {
     [ "$code" -eq "$2" ] || fail "$1 should end with exit code $2, not $code"
 }
 
+# refused CODE PATTERN COMMAND...: it ends at once with this code, and its first line on standard error is like this.
+refused() {
+    local code=0 expected=$1 pattern=$2 said
+    shift 2
+    said=$("$@" 2>&1 >/dev/null </dev/null) || code=$?
+    [ "$code" -eq "$expected" ] || fail "$*: exit code $code, not $expected: $said"
+    # shellcheck disable=SC2053 # a pattern
+    [[ ${said%%$'\n'*} == $pattern ]] || fail "$* should say: $pattern; it said: $said"
+}
+
 # kill_hard NAME: as if its machine had lost power.
 kill_hard() {
     { kill -KILL "${pid_of[$1]}" && wait "${pid_of[$1]}"; } 2>/dev/null || true
 }
+
+# A pipe that never speaks: reading it with a time limit is the pause between two looks at something.
+open_pipe silence
+exec {silence}<>"$work/silence"
+
+# await WHAT COMMAND...: until it succeeds.
+await() {
+    local what=$1 give_up=$(($(now) + patience * 1000))
+    shift
+    until "$@"; do
+        [ "$(now)" -lt "$give_up" ] || fail "not in $patience s: $what"
+        read -r -t 0.02 -u "$silence" _ || true
+    done
+}
+
+# logs NAME PATTERN: its standard error has a line like this.
+logs() { grep -q "$2" "$work/$1.err"; }
 
 # hear_end_by_nc NAME: nc ends when both sides have.
 hear_end_by_nc() {

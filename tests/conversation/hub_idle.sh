@@ -15,8 +15,6 @@ hear ann '* welcome, ann; 1 here: ann'
 
 # The monitor leaves after a second without work: until two looks a second apart are the same. The pipe never speaks: a
 # read of it is the clock of this measurement, not a wait for something.
-open_pipe silence
-exec {silence}<>"$work/silence"
 look() { read -r -t "$1" -u "$silence" _ || true; }
 before=$(switches)
 for ((round = 0; round < 10; round++)); do

@@ -3,16 +3,6 @@
 # needs: netcat-openbsd
 . "$(dirname "$0")/conversation.bash"
 
-# refused CODE PATTERN COMMAND...: it ends at once with this code, and its first line on standard error is like this.
-refused() {
-    local code=0 expected=$1 pattern=$2 said
-    shift 2
-    said=$("$@" 2>&1 >/dev/null </dev/null) || code=$?
-    [ "$code" -eq "$expected" ] || fail "$*: exit code $code, not $expected: $said"
-    # shellcheck disable=SC2053 # a pattern
-    [[ ${said%%$'\n'*} == $pattern ]] || fail "$* should say: $pattern; it said: $said"
-}
-
 start_hub first
 first_chat=$chat
 first_web=$web

@@ -7,22 +7,6 @@
 ulimit -c 0 # of processes that are made to crash here
 head -c 102400 /dev/urandom >"$work/large"
 
-# A pipe that never speaks: reading it with a time limit is the pause between two looks at something.
-open_pipe silence
-exec {silence}<>"$work/silence"
-
-# await WHAT COMMAND...: until it succeeds.
-await() {
-    local what=$1 give_up=$(($(now) + patience * 1000))
-    shift
-    until "$@"; do
-        [ "$(now)" -lt "$give_up" ] || fail "not in $patience s: $what"
-        read -r -t 0.02 -u "$silence" _ || true
-    done
-}
-
-logs() { grep -q "$2" "$work/$1.err"; } # logs NAME PATTERN
-
 # ---- Clients ----
 
 # call NAME: a client of bash's own comes in.
