@@ -416,7 +416,7 @@ START_TEST(files_of_other_sorts)
 END_TEST
 
 /* Three files in a ring, each copied into the next one and into the one before, at the same time: each copy holds two. */
-enum { RING = 3, COPIES = 2 * RING, TIMES = 100 };
+enum { RING = 3, COPIES = 2 * RING };
 static struct coir_stream *ring[RING];
 
 static int
@@ -425,7 +425,7 @@ copy_along(void *arg)
     const int *number = arg;
     struct coir_stream *from = ring[*number % RING];
     struct coir_stream *to = ring[(*number + (*number < RING ? 1 : RING - 1)) % RING];
-    for (int i = 0; i < TIMES; i++) {
+    for (long i = core_rounds(100); i > 0; i--) {
         int64_t count = coir_stream_copy(from, to, 100, core_soon());
         MUST(count >= 0 && count <= 100);
         MUST_BE(coir_file_seek(from, 0, SEEK_SET, core_soon()), 0);
