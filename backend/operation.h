@@ -51,7 +51,7 @@ struct cr_op {
     bool is_file;    /* a regular file: always "ready", and still it blocks */
     bool begun;      /* CONNECT: the connection is under way */
     bool eager;      /* trying at once is likely to be worth it; afterwards: whether the next one's try is */
-    bool by_poll;    /* uring: this descriptor has to be waited for by a poll. False at the beginning */
+    bool by_poll;    /* uring: it has to be waited for by a poll; a file's by a thread. False at the beginning */
     uint8_t stage;   /* uring: where it is */
     int32_t result;
     int64_t place;              /* uring: of a file, when it was handed in */

@@ -267,7 +267,7 @@ uring_start(void *opened, struct cr_op *op)
         int result = cr_operation_try_now(op);
         if (result != -EAGAIN || op->try_only)
             return result;
-        if (op->kind == CR_OP_FILE && !cr_uring_has_call(opened, op->data))
+        if (op->by_poll || (op->kind == CR_OP_FILE && !cr_uring_has_call(opened, op->data)))
             return CR_BLOCKS;
         if (op->kind != CR_OP_FILE)
             op->place = cr_file_move(op->fd, 0, SEEK_CUR);
@@ -360,8 +360,14 @@ complete(struct cr_uring *self, struct cr_op *op, int result, bool is_more)
     if (op->by_poll && result >= 0) {
         op->eager = true;
         cr_uring_hand_over(self, op, CR_AGAIN);
+    } else if (op->is_file && result == -EAGAIN) {
+        /* A file whose description has O_NONBLOCK, an open whose ".." raced with a rename: asking again would be all it
+         * does. A helper thread waits, or knows how often to try (file_call.c). */
+        op->by_poll = true;
+        (void)cr_add_rlx(&cr_uring_counts.by_thread, 1);
+        cr_uring_hand_over(self, op, CR_AGAIN);
     } else if (op->kind == CR_OP_FILE) {
-        cr_uring_hand_over(self, op, result == -EINTR ? CR_AGAIN : result == -EAGAIN ? -EBUSY : result);
+        cr_uring_hand_over(self, op, result == -EINTR ? CR_AGAIN : result);
     } else if (result == -EAGAIN || (op->kind == CR_OP_CONNECT && result == -EINPROGRESS) ||
                (op->kind == CR_OP_ACCEPT && (result == -EMFILE || result == -ENFILE))) {
         /* A description with O_NONBLOCK on some kernels: it is not waited for. Nor is a connection without a number for

@@ -16,9 +16,10 @@ struct cr_uring_sizes {
 extern struct cr_uring_sizes cr_uring_sizes;
 
 /* How often what is rare has happened in this process: operations and cancels that found no room, fetches of completions
- * that had found none, how many feeds have been armed and how many pieces found no buffer. */
+ * that had found none, how many feeds have been armed and how many pieces found no buffer; what is done with files and
+ * the ring would not wait for. */
 struct cr_uring_counts {
-    CR_ATOMIC(uint64_t) backlogged, cancels_backlogged, overflows, feeds, starved;
+    CR_ATOMIC(uint64_t) backlogged, cancels_backlogged, overflows, feeds, starved, by_thread;
 };
 extern struct cr_uring_counts cr_uring_counts;
 

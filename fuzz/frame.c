@@ -47,15 +47,18 @@ drain(struct coir_stream *stream, const struct coir_framing *framing, size_t lim
         told->end = length;
 }
 
+/* In pieces, the first of steps[0] bytes, the next of steps[1], and so on in turn. */
 static void
-feed(const struct coir_framing *framing, size_t limit, const uint8_t *bytes, size_t size, size_t step,
+feed(const struct coir_framing *framing, size_t limit, const uint8_t *bytes, size_t size, const size_t steps[2],
      struct told *told)
 {
     struct coir_stream *ends[2];
+    size_t step;
     told->size = 0;
     told->end = 0;
     hold(coir_stream_pair(ends) == 0);
-    for (size_t at = 0; at < size; at += step) {
+    for (size_t at = 0, turn = 0; at < size; at += step) {
+        step = steps[turn++ % 2];
         hold(coir_stream_write(ends[1], bytes + at, size - at < step ? size - at : step, COIR_NOW) == 0);
         drain(ends[0], framing, limit, told);
         hold(told->end == 0);
@@ -91,15 +94,17 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         return 0;
     struct coir_framing framing = {.kind = (enum coir_framing_kind)(bytes[0] % 3),
                                    .order = (enum coir_byte_order)(bytes[0] / 3 % 2)};
-    size_t limit = bytes[1], step = (size_t)bytes[2] % 16 + 1;
+    const size_t one_piece[2] = {STREAM_LIMIT, STREAM_LIMIT};
+    const size_t steps[2] = {(size_t)bytes[2] % 16 + 1, (size_t)bytes[2] / 16 * 7 + 1}; /* to 16 and to 106 bytes */
+    size_t limit = bytes[1];
     framing.delimiter = (const char *)bytes + 4;
     framing.size = framing.kind == COIR_FRAMING_PREFIXED    ? (size_t)1 << bytes[3] % 4
                    : framing.kind == COIR_FRAMING_DELIMITED ? (size_t)bytes[3] % COIR_DELIMITER_MOST + 1
                                                             : (size_t)bytes[3] + 1;
     bytes += CHOICES;
     size -= CHOICES;
-    feed(&framing, limit, bytes, size, STREAM_LIMIT, &whole);
-    feed(&framing, limit, bytes, size, step, &cut);
+    feed(&framing, limit, bytes, size, one_piece, &whole);
+    feed(&framing, limit, bytes, size, steps, &cut);
     hold(whole.size == cut.size && whole.end == cut.end && !memcmp(whole.bytes, cut.bytes, whole.size));
     there_and_back(&framing, bytes, size < STREAM_LIMIT ? size : STREAM_LIMIT);
     return 0;

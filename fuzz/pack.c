@@ -33,6 +33,10 @@ there_and_back(const char *format, const uint8_t *bytes, const struct cr_field *
     double number;
     float single;
     hold(place);
+    if (size) { /* one byte too few: nothing is read or written */
+        hold(coir_unpack(bytes, field->size - 1, format, place, &used) == -EMSGSIZE);
+        hold(coir_pack(back, field->size - 1, format, 0, 0) == -EMSGSIZE);
+    }
     hold(coir_unpack(bytes, field->size, format, place, &used) == size);
     memcpy(&integer, place, field->width);
     switch (field->kind) {

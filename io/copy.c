@@ -10,7 +10,9 @@
  * copy into a socket of coir's own is under way (never on one that somebody gave us: that has the buffer). A file may
  * have to come from the disk: those two run as calls on files do (backend/file_call.h).
  *
- * Both turns are held for the whole copy: it is one read and one write to all others. */
+ * Both turns are held for the whole copy: it is one read and one write to all others. Turns to read come before turns to
+ * write; a file has one for both ways, and of two files the one at the lower address comes first, so that copies in
+ * opposite directions, or in a ring, wait for each other only in turn. */
 #include "backend/descriptor.h"
 #include "base/time.h"
 #include "io/file.h"
@@ -196,6 +198,21 @@ begin_out(struct copying *copying)
     return error;
 }
 
+/* Both turns: 0, or why none is taken; CR_STREAM_END: there is nothing to copy. */
+static ssize_t
+begin_both(struct copying *copying)
+{
+    struct coir_stream *from = copying->from, *to = copying->to;
+    bool to_first = from->is_file && to->is_file && (uintptr_t)to < (uintptr_t)from;
+    ssize_t begun = to_first ? begin_out(copying) : cr_stream_begin_reading(from, copying->self, copying->deadline);
+    if (begun)
+        return begun;
+    begun = to_first ? cr_stream_begin_reading(from, copying->self, copying->deadline) : begin_out(copying);
+    if (begun)
+        cr_lock_give(to_first ? cr_stream_out(to) : &from->in, copying->self);
+    return begun;
+}
+
 int64_t
 coir_stream_copy(struct coir_stream *from, struct coir_stream *to, int64_t limit, coir_time deadline)
 {
@@ -205,12 +222,9 @@ coir_stream_copy(struct coir_stream *from, struct coir_stream *to, int64_t limit
     int error;
     if (from->is_file && from == to)
         return cr_fail(-EINVAL, "coir_stream_copy: a file into itself");
-    begun = cr_stream_begin_reading(from, copying.self, deadline);
+    begun = begin_both(&copying);
     if (begun)
         return begun == CR_STREAM_END ? 0 : begun;
-    error = begin_out(&copying);
-    if (error)
-        goto give;
     error = from->file ? cr_file_before_reading(from, deadline) : 0;
     if (!error && !from->is_pipe_out)
         choose(&copying);
@@ -219,7 +233,6 @@ coir_stream_copy(struct coir_stream *from, struct coir_stream *to, int64_t limit
     if (copying.was_blocking)
         (void)cr_file_set_nonblocking(to->fd, false);
     cr_lock_give(cr_stream_out(to), copying.self);
-give:
     cr_lock_give(&from->in, copying.self);
     return error == -EAGAIN && copying.done ? copying.done : error ? error : copying.done;
 }

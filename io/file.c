@@ -326,17 +326,26 @@ coir_file_flush(struct coir_stream *stream, coir_time deadline)
 }
 
 int
+cr_file_sync(struct coir_stream *stream, coir_time deadline)
+{
+    struct cr_file_call call = {.kind = CR_CALL_SYNC, .fd = stream->fd};
+    int error = stream->file && stream->file->is_lost ? -EPIPE : cr_file_call(&call, deadline);
+    if (error && !is_about_waiting(error) && stream->is_file && stream->file)
+        stream->file->is_lost = stream->out_ended = true;
+    return error;
+}
+
+int
 coir_file_sync(struct coir_stream *stream, coir_time deadline)
 {
     struct coir_task *self = cr_task_self();
-    struct cr_file_call call = {.kind = CR_CALL_SYNC, .fd = stream->fd};
     int error;
     if (stream->is_socket)
         return -EINVAL;
     error = begin_flushed(stream, self, deadline);
     if (error)
         return error;
-    error = cr_file_call(&call, deadline);
+    error = cr_file_sync(stream, deadline);
     cr_lock_give(cr_stream_out(stream), self);
     return error;
 }

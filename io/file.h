@@ -19,8 +19,9 @@ struct cr_replacement {
 /* Under the stream's out. */
 struct cr_file {
     bool reads, writes, by_line;
-    char *bytes; /* CR_FILE_ROOM, collected and not written yet; NULL: none yet */
-    size_t size; /* in use */
+    bool is_lost; /* a sync has failed: what it was about may be gone, and the next one would not know (fsync(2)) */
+    char *bytes;  /* CR_FILE_ROOM, collected and not written yet; NULL: none yet */
+    size_t size;  /* in use */
     struct cr_replacement *replacement;
 };
 
@@ -39,6 +40,8 @@ int cr_file_call(struct cr_file_call *call, coir_time deadline);
 int cr_file_put(struct coir_stream *stream, struct iovec *parts, size_t count, bool *begun, coir_time deadline);
 /* In the turn, before something is written past the buffers: nothing is collected, nothing is read ahead. 0, or -errno. */
 int cr_file_ready(struct coir_stream *stream, coir_time deadline);
+/* In the turn: what the kernel has, to the disk. After a failure for good: -EPIPE. */
+int cr_file_sync(struct coir_stream *stream, coir_time deadline);
 /* What was collected, to the kernel. */
 int cr_file_write_out(struct coir_stream *stream, coir_time deadline);
 /* Before the kernel is asked for more: 0, or why it is not. */

@@ -93,18 +93,17 @@ static int
 commit(struct coir_stream *stream, coir_time deadline)
 {
     struct cr_replacement *own = stream->file->replacement;
-    struct cr_file_call sync = {.kind = CR_CALL_SYNC, .fd = stream->fd};
+    struct cr_file_call sync = {.kind = CR_CALL_SYNC, .fd = own->directory};
     struct cr_file_call rename = {
         .kind = CR_CALL_RENAME, .fd = own->directory, .path = own->name, .to_fd = own->directory, .to = own->target};
     int error = stream->out_ended ? -EPIPE : cr_file_write_out(stream, deadline);
     if (!error)
-        error = cr_file_call(&sync, deadline);
+        error = cr_file_sync(stream, deadline);
     if (!error)
         error = cr_file_call(&rename, deadline);
     if (error)
         return error;
     own->is_done = stream->out_ended = true;
-    sync.fd = own->directory;
     COIR_SHIELD(); /* deadline and cancel were for what could still be left undone */
     return cr_file_call(&sync, COIR_NEVER);
 }

@@ -3,9 +3,6 @@
  * Each direction is a lock (sched/lock.h): readers take turns, so do writers, and both may go on at the same time. abort
  * closes both locks: who waits for its turn, and who waits in the kernel holding one, is woken with -EPIPE.
  *
- * JOURNEY 0: a handler calls coir_stream_read.
- * JOURNEY 5: the bytes are in the handler's own memory.
- *
  * The read buffer exists only when lines or full blocks need one: plain reads go straight into the caller's memory. What
  * is in the buffer is given out first. It begins with 2 KiB and doubles as a line needs, and it is given back when it is
  * empty and a read must wait: ten thousand silent connections have no buffers. On Unix sockets descriptors may come along
@@ -17,6 +14,7 @@
 #include "io/passing.h"
 
 #include "backend/descriptor.h"
+#include "base/fault.h"
 #include "base/memory.h"
 #include "io/file.h"
 #include "sched/feed.h"
@@ -327,11 +325,14 @@ ssize_t
 coir_stream_read(struct coir_stream *stream, void *bytes, size_t size, coir_time deadline)
 {
     struct coir_task *self = cr_task_self();
-    ssize_t result = begin_reading(stream, self, deadline);
+    ssize_t result;
+    CR_STEP(0); /* JOURNEY 0: a handler calls coir_stream_read; nothing is buffered */
+    result = begin_reading(stream, self, deadline);
     if (result)
         return result == AT_END ? 0 : result;
     if (size)
         result = buffered(stream) ? (ssize_t)take(stream, bytes, size) : fetch(stream, bytes, size, deadline);
+    CR_STEP(5); /* JOURNEY 5: the bytes are in the handler's own memory */
     cr_lock_give(&stream->in, self);
     return result;
 }

@@ -1,14 +1,12 @@
 /* sched/operate.c: a fiber gives its operation to its worker's backend and parks; a plain thread tries, and sleeps in
  * ppoll between tries. What cannot be waited for (regular files) is done on a helper thread.
  *
- * JOURNEY 1: a task that reads gives its operation to the backend here (operate_fiber).
- * JOURNEY 4: the fiber goes on and fetches its bytes.
- *
  * The end of a wait by deadline, cancel or abort goes through the backend: cancel asks, and the operation comes back
  * through reap like any other; only then the task is made ready. So a record never outlives its frame. */
 #include "sched/operate.h"
 #include "backend/block.h"
 #include "backend/file_call.h"
+#include "base/fault.h"
 #include "sched/feed.h"
 #include "sched/runtime.h"
 
@@ -102,7 +100,9 @@ operate_fiber(struct cr_pending *pending, const struct cr_lock *side, coir_time 
         pending->wait.closed = side ? &side->word : NULL;
         pending->wait.closed_bit = CR_LOCK_CLOSED;
         worker->in_flight++;
+        CR_STEP(1); /* JOURNEY 1: the backend has the operation; the fiber parks */
         (void)cr_park(&pending->wait, deadline);
+        CR_STEP(4); /* JOURNEY 4: the fiber goes on; unless the backend has received already, it does so now */
         worker->in_flight--;
         worker->returned--;
         result = pending->op.result;

@@ -1,8 +1,5 @@
 /* sched/worker.c: the loop of a worker.
  *
- * JOURNEY 2: what the backend hands over becomes ready here (deliver).
- * JOURNEY 3: the loop enters the fiber (next).
- *
  * Fairness: every 64 turns the loop looks at its inbox, its timers and its backend, whatever is ready (at the backend
  * only if all fibers whose operations came back last time have run); every 16th turn a newborn goes first. A monitor
  * thread makes a look due each few milliseconds in case turns are long.
@@ -11,6 +8,7 @@
  * A spawner pushes, fences, reads the idle bits: one of both sees the other (Dekker). A poster finds ASLEEP or is found. */
 #include "sched/worker.h"
 #include "backend/descriptor.h"
+#include "base/fault.h"
 #include "sched/operate.h"
 #include "sched/quiet.h"
 #include "sched/runtime.h"
@@ -122,6 +120,7 @@ deliver(struct cr_worker *worker, struct cr_list *done)
         struct cr_op *op = cr_container(done->next, struct cr_op, link);
         cr_list_remove(&op->link);
         worker->handed_back++;
+        CR_STEP(2); /* JOURNEY 2: what the backend hands over is made ready */
         cr_operation_done(worker, op);
     }
 }
@@ -305,6 +304,7 @@ enter(struct cr_worker *worker, struct coir_task *task)
     cr_bump(&worker->slices);
     cr_store_rlx(&worker->current, task);
     cr_here.task = task;
+    CR_STEP(3); /* JOURNEY 3: the loop enters the fiber */
 }
 
 /* cr_park leaves for its worker's loop without knowing what a worker is. */

@@ -18,7 +18,7 @@
 enum { MESSAGE = 64 };
 
 static char message[MESSAGE], *server_cpu, *client_cpu;
-static long connections;
+static long connections, idle; /* idle: how many more have nothing to say */
 static pid_t server;
 static FILE *output; /* of the server */
 
@@ -71,22 +71,26 @@ start(char **command)
     output = fdopen(ends[0], "r");
 }
 
-/* The command line of all of them: SERVER_CPU CLIENT_CPU CONNECTIONS MESSAGES SERVER [ARG...]. Starts SERVER CONNECTIONS
- * MESSAGES ARG..., pins itself, and answers the port. */
+/* The command line of all of them: SERVER_CPU CLIENT_CPU CONNECTIONS[+IDLE] MESSAGES SERVER [ARG...]. Starts SERVER ALL
+ * MESSAGES ARG..., ALL being how many connections there will be, pins itself, and answers the port. */
 static inline in_port_t
 client_open(int argc, char **argv)
 {
+    static char all[24];
     unsigned port;
+    char *rest;
     if (argc < 6) {
-        fprintf(stderr, "usage: %s SERVER_CPU CLIENT_CPU CONNECTIONS MESSAGES SERVER [ARG...]\n", argv[0]);
+        fprintf(stderr, "usage: %s SERVER_CPU CLIENT_CPU CONNECTIONS[+IDLE] MESSAGES SERVER [ARG...]\n", argv[0]);
         exit(2);
     }
     server_cpu = argv[1], client_cpu = argv[2];
-    connections = strtol(argv[3], NULL, 10);
+    connections = strtol(argv[3], &rest, 10);
+    idle = *rest == '+' ? strtol(rest + 1, NULL, 10) : 0;
+    snprintf(all, sizeof all, "%ld", connections + idle);
     memset(message, 'x', sizeof message);
     raise_descriptors();
     char *program = argv[5]; /* to the front of its command */
-    argv[5] = argv[4], argv[4] = argv[3], argv[3] = program;
+    argv[5] = argv[4], argv[4] = all, argv[3] = program;
     start(argv + 3);
     if (!output || fscanf(output, "%u", &port) != 1)
         errno = 0, fail("the server did not name its port");
@@ -113,6 +117,21 @@ dial(in_port_t port)
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
     return fd;
+}
+
+static inline void
+put_message(int fd)
+{
+    if (send(fd, message, sizeof message, MSG_NOSIGNAL) != MESSAGE)
+        fail("a message");
+}
+
+static inline void
+await_answer(int fd)
+{
+    char bytes[MESSAGE];
+    if (recv(fd, bytes, sizeof bytes, MSG_WAITALL) != MESSAGE)
+        fail("an answer");
 }
 
 #endif

@@ -11,14 +11,11 @@
 
 #include <time.h>
 
-/* Sends one message and awaits its answer. */
 static void
 exchange(int fd)
 {
-    char bytes[MESSAGE];
-    if (send(fd, message, sizeof message, MSG_NOSIGNAL) != MESSAGE ||
-        recv(fd, bytes, sizeof bytes, MSG_WAITALL) != MESSAGE)
-        fail("a message and its answer");
+    put_message(fd);
+    await_answer(fd);
 }
 
 static double

@@ -37,7 +37,7 @@ COIR_EXPORT void coir_root_close(struct coir_root *root);
  * -EISDIR. A FIFO is opened without waiting for its other side (-ENXIO: to write, and nobody reads).
  *
  * A write that fails (-ENOSPC, -EIO, -EDQUOT, -EFBIG) loses what was collected and ends the way out: later ones answer
- * -EPIPE. Each failure is answered once, by the call that met it: if that is coir_stream_close, by that. */
+ * -EPIPE; so does a sync that fails, and later ones of it, as nobody knows any more what is on the disk. Each failure is answered once, by the call that met it: if that is coir_stream_close, by that. */
 COIR_EXPORT int coir_file_open(struct coir_root *root, const char *path, const char *mode, struct coir_stream **stream,
                                coir_time deadline);
 
@@ -49,7 +49,7 @@ COIR_EXPORT int coir_file_replace(struct coir_root *root, const char *path, stru
 /* Writes what was collected, syncs, renames it to its path, and syncs the directory: at every instant the name shows
  * the whole old file or the whole new one, also after a loss of power. Nothing more can be written. After a failure the
  * old one is there (unless it was the last step that failed), and after -ETIMEDOUT it can be tried again. -EINVAL: no
- * replacement, or committed before; -EPIPE: a write failed. */
+ * replacement, or committed before; -EPIPE: a write or a sync failed before. */
 COIR_EXPORT int coir_file_commit(struct coir_stream *stream, coir_time deadline);
 
 /* What was written and collected goes to the kernel (flush), and to the disk (sync). Streams that are not files have

@@ -38,7 +38,9 @@ COIR_EXPORT int coir_stream_from(int fd, struct coir_stream **stream);
 /* Two ends of one connection (a Unix socket pair). */
 COIR_EXPORT int coir_stream_pair(struct coir_stream *ends[2]);
 
-/* At least one byte: how many; 0 at the end of the stream (and for size 0). */
+/* At least one byte: how many; 0 at the end of the stream (and for size 0). With COIR_NOW, on io_uring, the first read by
+ * another worker or thread than before may answer -EAGAIN although bytes have arrived: they are on their way from there,
+ * and a later one has them. The same goes for blocks and lines. */
 COIR_EXPORT COIR_MUSTCHECK ssize_t coir_stream_read(struct coir_stream *stream, void *bytes, size_t size,
                                                     coir_time deadline);
 

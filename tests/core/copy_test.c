@@ -33,8 +33,8 @@ set_up(void)
 static void
 tear_down(void)
 {
-    static const char *const names[] = {"from", "to"};
-    for (int i = 0; i < 2; i++) {
+    static const char *const names[] = {"from", "to", "third"};
+    for (int i = 0; i < 3; i++) {
         char path[96];
         snprintf(path, sizeof path, "%s/%s", folder, names[i]);
         unlink(path);
@@ -415,6 +415,55 @@ START_TEST(files_of_other_sorts)
 }
 END_TEST
 
+/* Three files in a ring, each copied into the next one and into the one before, at the same time: each copy holds two. */
+enum { RING = 3, COPIES = 2 * RING };
+static struct coir_stream *ring[RING];
+
+static int
+copy_along(void *arg)
+{
+    const int *number = arg;
+    struct coir_stream *from = ring[*number % RING];
+    struct coir_stream *to = ring[(*number + (*number < RING ? 1 : RING - 1)) % RING];
+    for (long i = core_rounds(100); i > 0; i--) {
+        int64_t count = coir_stream_copy(from, to, 100, core_soon());
+        MUST(count >= 0 && count <= 100);
+        MUST_BE(coir_file_seek(from, 0, SEEK_SET, core_soon()), 0);
+        (void)coir_yield();
+    }
+    return 0;
+}
+
+static int
+copy_in_a_ring(void *arg)
+{
+    static const char *const names[RING] = {"from", "to", "third"};
+    struct core_actor actors[COPIES];
+    int numbers[COPIES];
+    (void)arg;
+    set_up();
+    for (int i = 0; i < RING; i++) {
+        ring[i] = open_file(names[i], "w+", A_FILE);
+        MUST_BE(coir_stream_write(ring[i], bytes, 1000, core_soon()), 0);
+    }
+    for (int i = 0; i < COPIES; i++) {
+        numbers[i] = i;
+        core_start(&actors[i], copy_along, &numbers[i]);
+    }
+    for (int i = 0; i < COPIES; i++)
+        MUST_BE(core_end(&actors[i]), 0);
+    for (int i = 0; i < RING; i++)
+        MUST_BE(coir_stream_close(ring[i]), 0);
+    tear_down();
+    return 0;
+}
+
+START_TEST(copies_in_all_directions)
+{
+    core_play(casts[_i], copy_in_a_ring, NULL);
+}
+END_TEST
+
 /* A socket that somebody gave us is left as it is, and so is coir's own afterwards. */
 static int
 leave_flags(void *arg)
@@ -455,6 +504,7 @@ add(TCase *cases)
     tcase_add_loop_test(cases, from_each_kind_into_each, 0, PAIRS * CASTS);
     tcase_add_loop_test(cases, a_copy_that_stands_is_ended, 0, 3 * CASTS);
     tcase_add_loop_test(cases, files_of_other_sorts, 0, CASTS);
+    tcase_add_loop_test(cases, copies_in_all_directions, 0, CASTS);
     tcase_add_loop_test(cases, no_flag_is_left_behind, 0, CASTS);
 }
 

@@ -772,7 +772,7 @@ START_TEST(a_replacement_is_whole_or_not_there)
 }
 END_TEST
 
-/* A link at the path is itself replaced; a write that failed is not committed. */
+/* A link at the path is itself replaced; a write or a sync that failed is not committed. */
 static int
 replace_badly(void *arg)
 {
@@ -804,8 +804,19 @@ replace_badly(void *arg)
     MUST_BE(coir_file_replace(NULL, path, &stream, core_soon()), 0);
     put(stream, "bad");
     cr_fault_arm(UINT64_C(1) << CR_FAULT_FILE, 1, false);
-    MUST_BE(coir_file_commit(stream, core_soon()), -EIO);
+    MUST_BE(coir_file_commit(stream, core_soon()), -EIO); /* by its sync; the kernel may not know of it any more */
     cr_fault_disarm();
+    MUST_BE(coir_file_commit(stream, core_soon()), -EPIPE);
+    MUST_BE(coir_stream_close(stream), 0);
+    must_have("target");
+    MUST_BE(coir_file_replace(NULL, path, &stream, core_soon()), 0);
+    put(stream, "bad");
+    cr_fault_arm(UINT64_C(1) << CR_FAULT_FILE, 1, false);
+    MUST_BE(coir_file_sync(stream, core_soon()), -EIO);
+    cr_fault_disarm();
+    MUST_BE(coir_file_sync(stream, core_soon()), -EPIPE);
+    MUST_BE(coir_stream_write(stream, "x", 1, core_soon()), -EPIPE);
+    MUST_BE(coir_file_commit(stream, core_soon()), -EPIPE);
     MUST_BE(coir_stream_close(stream), 0);
     must_have("target");
     unlink(link);

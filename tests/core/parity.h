@@ -18,7 +18,8 @@
 enum parity_way { PARITY_TCP = 1, PARITY_UNIX = 2, PARITY_PAIR = 4, PARITY_ANY = 7, PARITY_NAMED = 3 };
 enum {
     PARITY_FIBERS = 8, /* it starts tasks of the runtime: not for plain threads */
-    PARITY_DIES = 16   /* it must stop the process, with a sentence that has the text in it */
+    PARITY_DIES = 16,  /* it must stop the process, with a sentence that has the text in it */
+    PARITY_REAL = 32   /* not in a virtual world, for a reason that its file tells */
 };
 
 struct parity {
@@ -35,7 +36,7 @@ struct parity_row {
 
 /* Each ends with a row without a name. */
 extern const struct parity_row parity_dial[], parity_accept[], parity_read[], parity_line[], parity_write[],
-    parity_end[], parity_task[], parity_sync[], parity_frame[];
+    parity_end[], parity_task[], parity_sync[], parity_frame[], parity_datagram[], parity_file[];
 
 /* "what RESULT", the result as a number or as the name of a failure: "read -EPIPE". */
 void parity_note(struct parity *play, const char *what, long long result);

@@ -14,8 +14,9 @@
 #include "sim/net.h"
 #include "sim/thread.h"
 
-static const struct parity_row *const tables[] = {parity_dial, parity_accept, parity_read, parity_line, parity_write,
-                                                  parity_end,  parity_task,   parity_sync, parity_frame};
+static const struct parity_row *const tables[] = {parity_dial,  parity_accept,   parity_read, parity_line,
+                                                  parity_write, parity_end,      parity_task, parity_sync,
+                                                  parity_frame, parity_datagram, parity_file};
 enum { TABLES = sizeof tables / sizeof tables[0], ROWS_MOST = 200 };
 
 /* All that a new backend needs: a row. */
@@ -51,7 +52,7 @@ enum { STAGES = sizeof stages / sizeof stages[0] };
 
 /* In memory that the cases' processes share; atomic. */
 static struct count {
-    uint64_t rows, done, fibers_only;
+    uint64_t rows, done, fibers_only, real_only;
 } * counts;
 
 static const struct parity_row *rows[ROWS_MOST];
@@ -166,6 +167,10 @@ START_TEST(a_row_on_a_stage)
         __atomic_add_fetch(&count->fibers_only, 1, __ATOMIC_RELAXED);
         return;
     }
+    if (own.row->manner & PARITY_REAL && own.stage->seeds) {
+        __atomic_add_fetch(&count->real_only, 1, __ATOMIC_RELAXED);
+        return;
+    }
     if (!own.stage->seeds && core_refused(own.stage->options.backend))
         return;
     if (own.row->manner & PARITY_DIES)
@@ -191,8 +196,9 @@ main(void)
     collect();
     failed = core_main("parity", add);
     for (int i = 0; i < STAGES; i++)
-        printf("parity: %s: %llu of %d behaviours alike, %llu for fibers only, %llu operations\n", stages[i].name,
-               (unsigned long long)counts[i].rows, row_count, (unsigned long long)counts[i].fibers_only,
-               (unsigned long long)counts[i].done);
+        printf("parity: %s: %llu of %d behaviours alike, %llu for fibers only, %llu not in a virtual world, %llu "
+               "operations\n",
+               stages[i].name, (unsigned long long)counts[i].rows, row_count, (unsigned long long)counts[i].fibers_only,
+               (unsigned long long)counts[i].real_only, (unsigned long long)counts[i].done);
     return failed;
 }
