@@ -6,6 +6,7 @@
  * has started and that does not block it; so who exchanges the task waits until no handler is under way on another one. */
 #include "backend/process.h"
 #include "backend/signal.h"
+#include "base/choose.h"
 #include "sched/graph.h"
 #include "sched/process.h"
 #include "sched/quiet.h"
@@ -73,6 +74,7 @@ be_alone(const char *name)
     cr_here = (struct cr_here){.task = NULL};
     cr_quiet_begin();
     cr_signal_begin();
+    cr_choose_anew();
     self = cr_task_self();
     cr_task_name_set(self, name);
     return self;

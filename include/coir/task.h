@@ -112,6 +112,14 @@ COIR_EXPORT int coir_task_kill(struct coir_task *task, int signal);
  * that has asked for it closes it; the others are closed at its end. */
 COIR_EXPORT int coir_task_descriptor(size_t index);
 
+/* fork(2) for two that both go on with coir: 0 in the child, its pid in the parent, whose child it is to wait for as ever
+ * (waitpid). Only outside of runtimes and in a process with one thread, so that nothing is locked or half done that nobody
+ * would finish in the child; each side may call coir_run afterwards. What has been printed is written out before. Memory is the
+ * child's own, as it was at the call; descriptors are shared, so what waits on one by coir (struct coir_signals, a poller) is
+ * opened after it. The child does not end with its parent by itself (prctl, PR_SET_PDEATHSIG). -EBUSY: there is a runtime,
+ * in which tasks on processes are made for that; -ENOTSUP: other threads; -EAGAIN, -ENOMEM. Does not suspend. */
+COIR_EXPORT pid_t coir_fork(void);
+
 /* How many bytes of the calling fiber's stack have been used at most (the stack's high-water mark; earlier tasks on the
  * same stack count); 0 for a plain thread. Makes a system call: for tests and tuning. */
 COIR_EXPORT size_t coir_stack_used(void);

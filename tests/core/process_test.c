@@ -217,6 +217,28 @@ START_TEST(memory_is_of_the_start)
 END_TEST
 
 static int
+draw(void *arg)
+{
+    (void)arg;
+    return (int)coir_random(1 << 30);
+}
+
+static int
+draw_twice(void *arg)
+{
+    (void)arg;
+    MUST(result_of(draw, NULL, 0) != result_of(draw, NULL, 0)); /* they have the same memory */
+    return 0;
+}
+
+START_TEST(chance_is_their_own)
+{
+    (void)coir_random(0);
+    play(draw_twice, NULL);
+}
+END_TEST
+
+static int
 say_who(void *arg)
 {
     pid_t pids[2] = {getpid(), getppid()};
@@ -791,6 +813,7 @@ add(TCase *cases)
     tcase_add_test(cases, bytes_go_along);
     tcase_add_test(cases, descriptors_go_along);
     tcase_add_test(cases, memory_is_of_the_start);
+    tcase_add_test(cases, chance_is_their_own);
     tcase_add_test(cases, who_is_who);
     tcase_add_test(cases, cancel_and_kill);
     tcase_add_test(cases, a_scope_holds_them);
