@@ -28,7 +28,9 @@ terminate(int signal)
     int before = errno;
     struct coir_task *task;
     (void)signal;
-    (void)cr_add_ar(&under_way, 1);
+    /* Pairs with cr_child_first. Each side writes one word and then reads the other's: only if all four are in one order
+     * does one of them see the other, so this add is more than acquire and release. */
+    (void)cr_add_sc(&under_way, 1);
     task = cr_load_sc(&first);
     if (task)
         coir_cancel(task);

@@ -29,7 +29,9 @@ struct coir_task;
  * and is gone: atexit functions are the program's. It is the program's child, but no wait() of the program's own sees it, and
  * SIGCHLD may be ignored. It ends by SIGKILL when the program does, unless it is an orphan. In the program it is a task like
  * all others; what it returns, or the code it calls exit with, is its result, or -(COIR_KILLED + n) if signal n ended it.
- * -ECHILD: the helper has been killed. */
+ * -ECHILD: the helper has been killed; -EMFILE: it may have no more descriptors. One that calls exec becomes a child like any other,
+ * for so the kernel has it: SIGCHLD comes at its end, and a wait() for any child may take its status (-ECHILD then);
+ * coir_command is made for programs. */
 enum coir_carrier { COIR_ON_DEFAULT, COIR_ON_FIBER, COIR_ON_THREAD, COIR_ON_PROCESS };
 
 struct coir_task_options {

@@ -536,6 +536,32 @@ START_TEST(child_signals_ignored)
 }
 END_TEST
 
+static int
+become_another(void *arg)
+{
+    (void)arg;
+    (void)execl("/bin/sh", "sh", "-c", "exit 7", (char *)NULL);
+    return -errno;
+}
+
+static int
+exec_in_process(void *wanted)
+{
+    MUST_BE(result_of(become_another, NULL, 0), *(const int *)wanted);
+    return 0;
+}
+
+START_TEST(one_that_calls_exec)
+{
+    int wanted = 7;
+    play(exec_in_process, &wanted);
+    signal(SIGCHLD, SIG_IGN); /* now the kernel takes its status, as that of any child */
+    if (!are_kept())
+        wanted = -ECHILD;
+    play(exec_in_process, &wanted);
+}
+END_TEST
+
 START_TEST(keepers_on_threads)
 {
     setenv("COIR_CARRIER", "thread", 1);
@@ -820,6 +846,7 @@ add(TCase *cases)
     tcase_add_test(cases, many_leave_nothing);
     tcase_add_test(cases, a_wait_of_the_programs_own);
     tcase_add_test(cases, child_signals_ignored);
+    tcase_add_test(cases, one_that_calls_exec);
     tcase_add_test(cases, keepers_on_threads);
     tcase_add_test(cases, they_end_with_the_program);
     tcase_add_test(cases, daemons_end_with_the_run);
