@@ -7,6 +7,7 @@
 #include "base/memory.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -29,6 +30,7 @@ struct kept {
 
 struct server {
     int fd;
+    int spare; /* given up for a moment to take a line, on which a lack of descriptors can then be told */
     pid_t program, self;
     bool siblings;
     void (*child)(const struct cr_errand *errand);
@@ -92,6 +94,7 @@ become(const struct server *server, const struct cr_request *request, bool is_si
     if (!request->orphan)
         errand.parent = is_sibling ? server->program : server->self;
     (void)close(server->fd);
+    (void)close(server->spare);
     for (size_t i = 0; i < server->count; i++)
         if (server->kept[i].line >= 0)
             (void)close(server->kept[i].line);
@@ -120,6 +123,13 @@ make_child(struct server *server, const struct cr_request *request, int *fds)
     fds[0] = -1;
 }
 
+static void
+have_spare(struct server *server)
+{
+    if (server->spare < 0)
+        server->spare = fcntl(server->fd, F_DUPFD_CLOEXEC, 3);
+}
+
 /* One request; false: the program is gone. */
 static bool
 take_request(struct server *server)
@@ -130,8 +140,12 @@ take_request(struct server *server)
     struct iovec parts[2] = {{&request, sizeof request}, {server->bytes, CR_HELPER_BYTES}};
     struct msghdr message = {
         .msg_iov = parts, .msg_iovlen = 2, .msg_control = control, .msg_controllen = sizeof control};
-    ssize_t size = recvmsg(server->fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+    ssize_t size;
     const struct cmsghdr *header;
+    if (server->spare >= 0)
+        (void)close(server->spare);
+    server->spare = -1;
+    size = recvmsg(server->fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
     if (size < 0)
         return errno == EAGAIN || errno == EINTR || errno == EMFILE || errno == ENFILE || errno == ENOMEM;
     if (size < (ssize_t)sizeof request)
@@ -141,9 +155,10 @@ take_request(struct server *server)
         count = (int)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
         memcpy(fds, CMSG_DATA(header), (size_t)count * sizeof(int));
     }
-    if (count == (int)request.count + 1)
+    have_spare(server);
+    if (count == (int)request.count + 1 && server->spare >= 0)
         make_child(server, &request, fds);
-    else if (count) /* some found no number here */
+    else if (count) /* some found no number here, or the next line would not */
         (void)cr_word_say(fds[0], CR_WORD_FAILED, -EMFILE);
     for (int i = 0; i < count; i++)
         if (fds[i] >= 0)
@@ -201,6 +216,7 @@ serve(struct server *server)
         _exit(1);
     for (;;) {
         size_t count = server->count;
+        have_spare(server);
         server->pollers[0] = (struct pollfd){.fd = server->fd, .events = POLLIN};
         for (size_t i = 0; i < count; i++)
             server->pollers[i + 1] = (struct pollfd){.fd = server->kept[i].line, .events = POLLIN};
@@ -220,7 +236,7 @@ serve(struct server *server)
 int
 cr_helper_start(struct cr_helper *helper, bool siblings, void (*child)(const struct cr_errand *errand))
 {
-    struct server server = {.program = getpid(), .siblings = siblings, .child = child};
+    struct server server = {.spare = -1, .program = getpid(), .siblings = siblings, .child = child};
     sigset_t all, before;
     int ends[2];
     pid_t pid;

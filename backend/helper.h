@@ -11,7 +11,9 @@
  *
  *     helper:  STARTED or KEPT with the child's pid, or FAILED;  later, if it is kept, ENDED
  *     child:   RETURNED, if its function has, just before it ends
- *     program: KILL, if it is kept */
+ *     program: KILL, if it is kept
+ *
+ * (A command has such a line, too: backend/spawn.h.) */
 #ifndef CR_HELPER_H
 #define CR_HELPER_H
 
@@ -24,7 +26,15 @@
 
 enum { CR_HELPER_BYTES = 65536, CR_HELPER_DESCRIPTORS = 250 }; /* with one request, at most */
 
-enum cr_word_kind { CR_WORD_STARTED = 1, CR_WORD_KEPT, CR_WORD_FAILED, CR_WORD_RETURNED, CR_WORD_ENDED, CR_WORD_KILL };
+enum cr_word_kind {
+    CR_WORD_STARTED = 1,
+    CR_WORD_KEPT,
+    CR_WORD_FAILED,
+    CR_WORD_RETURNED,
+    CR_WORD_ENDED,
+    CR_WORD_KILL,
+    CR_WORD_GO
+};
 struct cr_word {
     int32_t kind, value; /* a pid, a result, a signal */
 };

@@ -66,6 +66,15 @@ cr_process_fork(void)
     return result_of(fork());
 }
 
+pid_t
+cr_process_fork_both(void)
+{
+    if (CR_FAIL(CR_FAULT_THREAD))
+        return -EAGAIN;
+    (void)fflush(NULL);
+    return cr_process_fork();
+}
+
 int
 cr_process_duplicate(int fd)
 {

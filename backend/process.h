@@ -13,6 +13,8 @@
 pid_t cr_process_clone(bool sibling);
 /* As fork(2). */
 pid_t cr_process_fork(void);
+/* The same for two that go on: what has been printed is written out before, else each would write it. */
+pid_t cr_process_fork_both(void);
 
 int cr_process_duplicate(int fd); /* close-on-exec; -EBADF, -EMFILE */
 

@@ -34,8 +34,10 @@ static void catch (int number)
 {
     uint64_t one = 1;
     int before = errno;
-    (void)cr_add_ar(&under_way, 1);
-    for (struct cr_signal_set *set = cr_load_sc(&sets); set; set = cr_load_acq(&set->next))
+    /* Pairs with cr_signal_leave, which takes a set out and then looks here: all four steps are in one order, so either it
+     * is not found any more, or we are seen. */
+    (void)cr_add_sc(&under_way, 1);
+    for (struct cr_signal_set *set = cr_load_sc(&sets); set; set = cr_load_sc(&set->next))
         if (set->wanted & bit_of(number) && !(cr_or_ar(&set->come, bit_of(number)) & bit_of(number)))
             (void)!write(set->bell, &one, sizeof one);
     (void)cr_sub_ar(&under_way, 1);

@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -70,6 +71,18 @@ put_descriptors(const int fds[3], int line)
             (void)fcntl((int)i, F_SETFD, FD_CLOEXEC);
 }
 
+/* What a line that has ended does not say. */
+static bool
+is_told_to_go(int line)
+{
+    struct cr_word word;
+    ssize_t size;
+    do
+        size = recv(line, &word, sizeof word, MSG_WAITALL);
+    while (size < 0 && errno == EINTR);
+    return size == (ssize_t)sizeof word && word.kind == CR_WORD_GO;
+}
+
 static __attribute__((noreturn)) void
 become(const struct cr_spawn *spawn, int line, pid_t parent)
 {
@@ -86,6 +99,8 @@ become(const struct cr_spawn *spawn, int line, pid_t parent)
     }
     begin_as_programs_do();
     (void)cr_word_say(line, CR_WORD_STARTED, getpid());
+    if (spawn->orphan && !is_told_to_go(line))
+        _exit(127);
     put_descriptors(spawn->fds, line);
     if (spawn->directory && chdir(spawn->directory))
         give_up(line);
@@ -95,7 +110,7 @@ become(const struct cr_spawn *spawn, int line, pid_t parent)
 }
 
 int
-cr_spawn(const struct cr_spawn *spawn, int line, pid_t *pid)
+cr_spawn(const struct cr_spawn *spawn, const int line[2], pid_t *pid)
 {
     pid_t parent = spawn->orphan ? 0 : getpid();
     sigset_t all, before;
@@ -107,12 +122,14 @@ cr_spawn(const struct cr_spawn *spawn, int line, pid_t *pid)
         *pid = cr_process_fork();
         if (*pid) {
             if (*pid < 0)
-                (void)cr_word_say(line, CR_WORD_FAILED, *pid);
+                (void)cr_word_say(line[1], CR_WORD_FAILED, *pid);
             _exit(0);
         }
     }
-    if (*pid == 0)
-        become(spawn, line, parent);
+    if (*pid == 0) {
+        (void)close(line[0]); /* else it would not see that end */
+        become(spawn, line[1], parent);
+    }
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return *pid < 0 ? *pid : 0;
 }

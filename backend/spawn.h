@@ -14,9 +14,10 @@ struct cr_spawn {
     bool orphan; /* the child of nobody here, in a session of its own */
 };
 
-/* Forks. Its pid comes in a word (helper.h) on the line, then what exec failed with in another one; if it succeeds, the line's end. The
- * line's other end goes along, and is the caller's to be closed. pid: our child, which for an orphan ends at once. */
-int cr_spawn(const struct cr_spawn *spawn, int line, pid_t *pid);
+/* Forks. Its pid comes in a word (helper.h) on the line, at [0], then what exec failed with in another one; if it succeeds, the line's
+ * end. Its own end, [1], goes along, and is the caller's to be closed. pid: our child, which for an orphan ends at once; an orphan
+ * says its pid and goes on when it is told so (GO), not if the line ends. */
+int cr_spawn(const struct cr_spawn *spawn, const int line[2], pid_t *pid);
 
 /* A pipe, both ends close-on-exec: [0] to read from. */
 int cr_spawn_pipe(int ends[2]);

@@ -47,6 +47,7 @@
 #define cr_cas_ar(p, old, x) __atomic_compare_exchange_n(p, old, x, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
 #define cr_add_rlx(p, x) __atomic_fetch_add(p, x, __ATOMIC_RELAXED)
 #define cr_add_ar(p, x) __atomic_fetch_add(p, x, __ATOMIC_ACQ_REL)
+#define cr_add_sc(p, x) __atomic_fetch_add(p, x, __ATOMIC_SEQ_CST)
 #define cr_sub_ar(p, x) __atomic_fetch_sub(p, x, __ATOMIC_ACQ_REL)
 #define cr_or_ar(p, x) __atomic_fetch_or(p, x, __ATOMIC_ACQ_REL)
 #define cr_or_sc(p, x) __atomic_fetch_or(p, x, __ATOMIC_SEQ_CST)

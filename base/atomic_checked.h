@@ -113,6 +113,7 @@ extern struct cr_site *const cr_sites_end[] __asm__("__stop_cr_sites") __attribu
 #define cr_cas_ar(p, old, x) CR_CHECKED_CAS(CR_AR, CR_ACQ, "cr_cas_ar", p, #p, old, x)
 #define cr_add_rlx(p, x) CR_CHECKED_OP(CR_ADD, CR_RLX, "cr_add_rlx", p, #p, x)
 #define cr_add_ar(p, x) CR_CHECKED_OP(CR_ADD, CR_AR, "cr_add_ar", p, #p, x)
+#define cr_add_sc(p, x) CR_CHECKED_OP(CR_ADD, CR_SC, "cr_add_sc", p, #p, x)
 #define cr_sub_ar(p, x) CR_CHECKED_OP(CR_ADD, CR_AR, "cr_sub_ar", p, #p, 0 - (uint64_t)(x))
 #define cr_or_ar(p, x) CR_CHECKED_OP(CR_OR, CR_AR, "cr_or_ar", p, #p, x)
 #define cr_or_sc(p, x) CR_CHECKED_OP(CR_OR, CR_SC, "cr_or_sc", p, #p, x)

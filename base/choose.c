@@ -48,6 +48,12 @@ cr_choose_seed(uint64_t number)
 }
 
 void
+cr_choose_anew(void)
+{
+    state = 0;
+}
+
+void
 cr_choose_install(uint32_t (*chooser)(uint32_t n, const char *label))
 {
     installed = chooser;

@@ -11,6 +11,9 @@ uint32_t cr_choose(uint32_t n, const char *label);
  * of their first choice. The same seed, the same choices. */
 void cr_choose_seed(uint64_t seed);
 
+/* In a new process: the calling thread's generator begins anew, else it would go on as in the one it was forked from. */
+void cr_choose_anew(void);
+
 /* Who chooses instead of the thread's own generator; NULL: that again. Before runtimes start. */
 void cr_choose_install(uint32_t (*chooser)(uint32_t n, const char *label));
 

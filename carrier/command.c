@@ -6,6 +6,7 @@
  *
  * To communicate is three tasks in a scope, so no pipe can be full because another one is read first. */
 #include "backend/descriptor.h"
+#include "backend/process.h"
 #include "backend/spawn.h"
 #include "base/memory.h"
 #include "sched/runtime.h"
@@ -25,10 +26,35 @@ struct coir_command {
 
 /* ---- Opening ---- */
 
-/* The three descriptors of the child, and ours. -1: none. */
+/* The three descriptors of the child, and ours. -1: none. Those that have been opened are above 2: whatever is there, or is not,
+ * is the child's to inherit. */
 struct ends {
     int its[3], ours[3];
 };
+
+static int
+above_two(int fd)
+{
+    int above;
+    if (fd < 0 || fd > 2)
+        return fd;
+    above = cr_process_duplicate(fd);
+    (void)cr_world.close(fd);
+    return above;
+}
+
+static int
+both_above_two(int ends[2])
+{
+    ends[0] = above_two(ends[0]);
+    ends[1] = above_two(ends[1]);
+    if (ends[0] >= 0 && ends[1] >= 0)
+        return 0;
+    for (int i = 0; i < 2; i++)
+        if (ends[i] >= 0)
+            (void)cr_world.close(ends[i]);
+    return ends[0] < 0 ? ends[0] : ends[1];
+}
 
 static void
 close_all(int fds[3])
@@ -48,13 +74,15 @@ open_end(struct ends *ends, int which, enum coir_redirect redirect)
         return 0;
     case COIR_PIPE:
         error = cr_spawn_pipe(pipe);
+        if (!error)
+            error = both_above_two(pipe);
         if (error)
             return error;
         ends->its[which] = pipe[which != 0];
         ends->ours[which] = pipe[which == 0];
         return 0;
     case COIR_DISCARD:
-        ends->its[which] = cr_spawn_nothing();
+        ends->its[which] = above_two(cr_spawn_nothing());
         return ends->its[which] < 0 ? ends->its[which] : 0;
     case COIR_WITH_OUTPUT:
         break;
@@ -92,7 +120,15 @@ close_streams(struct coir_command *command)
         (void)coir_stream_close(command->streams[i]);
 }
 
-/* Until the child has become the program: 0. */
+static void
+kill_all(struct coir_command *command)
+{
+    (void)cr_watch_kill(&command->watched, SIGKILL, command->own_group);
+    (void)cr_watch_kill(&command->watched, SIGKILL, false); /* it may be before its setpgid */
+}
+
+/* Until the child has become the program: 0. An orphan becomes it when it is told to, and we know who it is: so it does not
+ * without us, whatever fails here. */
 static int
 await_program(struct coir_command *command, int line, const char *name, coir_time deadline)
 {
@@ -104,9 +140,13 @@ await_program(struct coir_command *command, int line, const char *name, coir_tim
     while ((came = cr_words_await(line, &words, &edge, deadline)) == 1) {
         if (word->kind == CR_WORD_FAILED)
             return cr_fail(word->value, "coir_command_open: %s: %s", name, coir_error_text(word->value));
-        if (command->orphan) /* a child of ours was known before */
+        if (command->orphan) { /* a child of ours was known before */
             cr_watch_begin(&command->watched, word->value);
+            (void)cr_word_say(line, CR_WORD_GO, 0);
+        }
     }
+    if (came && command->orphan)
+        kill_all(command);
     return came;
 }
 
@@ -115,11 +155,13 @@ start(struct coir_command *command, const struct cr_spawn *spawn, coir_time dead
 {
     int line[2], status, error = cr_world.pair(line);
     pid_t pid;
+    if (!error)
+        error = both_above_two(line);
     if (error)
         return error;
     error = cr_descriptor_check(line[0]);
     if (!error)
-        error = cr_spawn(spawn, line[1], &pid);
+        error = cr_spawn(spawn, line, &pid);
     (void)cr_world.close(line[1]);
     if (!error) {
         if (!spawn->orphan)
@@ -143,8 +185,7 @@ end(struct coir_command *command)
     int status;
     COIR_SHIELD();
     if (command->watched.number && !command->orphan) {
-        (void)cr_watch_kill(&command->watched, SIGKILL, command->own_group);
-        (void)cr_watch_kill(&command->watched, SIGKILL, false); /* it may be before its setpgid */
+        kill_all(command);
         if (!command->has_ended)
             (void)cr_watch_await(&command->watched, &status, COIR_NEVER);
         cr_watch_reap(&command->watched);

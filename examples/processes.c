@@ -1,9 +1,11 @@
 /* processes.c: a parent and its children. Each child is a task on a process: it has its own copy of what it is given and of all
- * memory, and its result comes back by join, whether it returned, left by exit, or was killed. */
+ * memory, and its result comes back by join, whether it returned, left by exit, or was killed. Before all that, the old way: a
+ * fork, after which both sides go on where they are. */
 #include <coir/runtime.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { CHILDREN = 3 };
@@ -81,8 +83,36 @@ parent(void *arg)
     return 0;
 }
 
+static int
+count_in_tasks(void *arg)
+{
+    struct coir_task *task;
+    int result = 0;
+    if (coir_go(add_up, arg, NULL, &task) || coir_join(task, &result, COIR_NEVER))
+        return -1;
+    return result;
+}
+
+/* Only where there is no runtime yet: each side may have its own then. */
+static int
+fork_plainly(void)
+{
+    int status = 0;
+    pid_t child = coir_fork();
+    if (child < 0)
+        return child;
+    if (child == 0)
+        exit(coir_run(count_in_tasks, &(struct job){0, 10}, NULL)); /* a code has eight bits */
+    if (waitpid(child, &status, 0) != child)
+        return -1;
+    printf("forked: code %d\n", WEXITSTATUS(status));
+    return 0;
+}
+
 int
 main(void)
 {
+    if (fork_plainly())
+        return 1;
     return coir_run(parent, NULL, &(struct coir_runtime_options){.processes = true}) != 0;
 }

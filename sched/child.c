@@ -6,6 +6,7 @@
  * has started and that does not block it; so who exchanges the task waits until no handler is under way on another one. */
 #include "backend/process.h"
 #include "backend/signal.h"
+#include "base/choose.h"
 #include "sched/graph.h"
 #include "sched/process.h"
 #include "sched/quiet.h"
@@ -27,7 +28,9 @@ terminate(int signal)
     int before = errno;
     struct coir_task *task;
     (void)signal;
-    (void)cr_add_ar(&under_way, 1);
+    /* Pairs with cr_child_first. Each side writes one word and then reads the other's: only if all four are in one order
+     * does one of them see the other, so this add is more than acquire and release. */
+    (void)cr_add_sc(&under_way, 1);
     task = cr_load_sc(&first);
     if (task)
         coir_cancel(task);
@@ -65,21 +68,15 @@ coir_task_descriptor(size_t index)
     return parcel->descriptors[index];
 }
 
-/* What memory says of the parent's threads is not true here. */
-void
-cr_child_begin(void)
-{
-    cr_here = (struct cr_here){.task = NULL};
-    cr_quiet_begin();
-    (void)cr_task_self();
-}
-
+/* What the helper's memory says of the program's threads is not true here. */
 static struct coir_task *
 be_alone(const char *name)
 {
     struct coir_task *self;
+    cr_here = (struct cr_here){.task = NULL};
+    cr_quiet_begin();
     cr_signal_begin();
-    cr_child_begin();
+    cr_choose_anew();
     self = cr_task_self();
     cr_task_name_set(self, name);
     return self;

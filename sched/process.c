@@ -17,10 +17,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ASK_AGAIN (5 * COIR_MS)  /* whether it has ended, where nothing tells */
 #define BUSY_AGAIN COIR_MS       /* the helper, or this process's descriptors */
 #define STOP_LOOK (50 * COIR_MS) /* whether the runtime is being stopped */
 #define LAST_GRACE COIR_SECOND   /* of daemons */
+enum { BUSY_MOST = 500 };        /* so often a line is tried that cannot be waited for */
 
 /* ---- What goes along ---- */
 
@@ -113,11 +113,46 @@ describe(const void *object, char *text, size_t size)
 
 static const struct cr_edge_kind kind_end = {.describe = describe};
 
+static bool
+is_about_us(int result)
+{
+    return result == -ECANCELED || result == -ETIMEDOUT || result == -EAGAIN;
+}
+
+/* Whoever had the other end of the line is no more. */
+static bool
+is_end(int came)
+{
+    return came == 0 || came == -ECONNRESET || came == -EPIPE;
+}
+
+/* 1; else the line has ended, or the wait, or it cannot be waited for: a descriptor or memory is missing, for longer than may
+ * pass by itself. */
 static int
 read_word(struct cr_process *process, coir_time deadline)
 {
     struct cr_edge edge = {.kind = &kind_end, .object = process};
-    return cr_words_await(process->line, &process->words, &edge, deadline);
+    for (int tries = 0;; tries++) {
+        int error, came = cr_words_await(process->line, &process->words, &edge, deadline);
+        coir_time next = coir_after(BUSY_AGAIN);
+        if (came == 1 || is_about_us(came) || is_end(came) || tries == BUSY_MOST)
+            return came;
+        error = coir_sleep(deadline < next ? deadline : next);
+        if (error)
+            return error;
+    }
+}
+
+/* Why no word came. */
+static int
+tell_silence(const struct cr_process *process, int came)
+{
+    char what[64] = "whether a process has begun";
+    if (process->watched.number)
+        snprintf(what, sizeof what, "what became of process %d", (int)process->watched.number);
+    if (is_end(came))
+        return cr_fail(-ECHILD, "the helper that makes processes is gone, and %s is not known", what);
+    return cr_fail(came, "%s is not known: its helper cannot be listened to: %s", what, coir_error_text(came));
 }
 
 /* Whether it is what the function has returned. */
@@ -131,12 +166,6 @@ take_returned(struct cr_process *process)
     return true;
 }
 
-static bool
-is_about_us(int result)
-{
-    return result == -ECANCELED || result == -ETIMEDOUT;
-}
-
 /* A process of which we are told by a word. 0: it has ended, *result is how. */
 static int
 await_word(struct cr_process *process, int *result, coir_time deadline)
@@ -146,10 +175,7 @@ await_word(struct cr_process *process, int *result, coir_time deadline)
         if (is_about_us(came))
             return came;
         if (came != 1) {
-            *result = cr_fail(-ECHILD,
-                              "the helper that makes processes is gone, and what became of process %d is not "
-                              "known",
-                              (int)process->watched.number);
+            *result = tell_silence(process, came);
             return 0;
         }
         if (!take_returned(process)) {
@@ -273,7 +299,7 @@ await_beginning(struct cr_process *process)
         came = read_word(process, COIR_NEVER);
     while (came == 1 && take_returned(process)); /* a child may be faster than its helper */
     if (came != 1)
-        return cr_fail(-ECHILD, "the helper that makes processes is gone");
+        return tell_silence(process, came);
     if (word->kind == CR_WORD_FAILED)
         return cr_fail(word->value, "no process for the task: %s", coir_error_text(word->value));
     if (word->kind == CR_WORD_STARTED) {

@@ -34,8 +34,6 @@ struct cr_process {
 };
 
 /* sched/child.c: the child's part: never returns. */
-/* In a child that was forked from a thread outside all runtimes, its only one: that is a plain thread of a program of its own. */
-void cr_child_begin(void);
 void cr_child_run(const struct cr_errand *errand);
 /* In such a child: SIGTERM now cancels this task, which is alive until the next call. */
 void cr_child_first(struct coir_task *task);

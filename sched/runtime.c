@@ -17,6 +17,7 @@
 #include "base/choose.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "sched/fork.h"
 #include "sched/graph.h"
 #include "sched/process.h"
 #include "sched/quiet.h"
@@ -193,27 +194,10 @@ cr_runtimes_first(void)
     return all;
 }
 
-/* In the child of any fork: of all our threads there is the one that called it. */
-static void
-forked(void)
-{
-    if (!all)
-        return;
-    cr_task_forked = true;
-    cr_here = (struct cr_here){.task = NULL};
-}
-
-static void
-look_for_forks(void)
-{
-    (void)pthread_atfork(NULL, NULL, forked);
-}
-
 static void
 remember(struct coir_runtime *runtime)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    (void)pthread_once(&once, look_for_forks);
+    cr_fork_look_for();
     cr_runtimes_hold();
     runtime->next = all;
     all = runtime;
@@ -282,45 +266,22 @@ open_workers_somehow(struct coir_runtime *runtime)
     return error;
 }
 
-#ifdef CR_TSAN
-enum { ALONE = 64 }; /* it has a thread of its own, and one more after each fork */
-#else
-enum { ALONE = 1 };
-#endif
-#define THREADS_GO (100 * COIR_MS)
-
-/* A thread that has been joined may be listed a moment longer. */
-int
-cr_runtime_other_threads(void)
-{
-    coir_time until = cr_now() + THREADS_GO;
-    int threads;
-    if (!cr_world.threads)
-        return -ENOTSUP;
-    if (cr_process_is_single())
-        return 0;
-    while ((threads = cr_world.threads()) > ALONE && cr_now() < until)
-        cr_world.thread_pause();
-    return threads > ALONE ? threads - 1 : 0;
-}
-
 /* Before there are other threads. stays: the calling thread is there as long as the runtime is. */
 static int
 start_helper(struct coir_runtime *runtime, bool stays)
 {
-    int others, error;
+    int threads, error;
     runtime->helper.fd = -1;
     if (!runtime->options.processes)
         return 0;
-    others = cr_runtime_other_threads();
-    if (others == -ENOTSUP)
+    threads = cr_fork_threads();
+    if (threads == -ENOTSUP)
         return cr_fail(-ENOTSUP, "processes: there are none here");
-    if (others)
-        return cr_fail(
-            -EBUSY,
-            "processes: this process has %d other threads, and what they have locked would stay locked in its "
-            "children; start the runtime before them",
-            others);
+    if (threads > 1)
+        return cr_fail(-EBUSY,
+                       "processes: this process has %d threads, and what they have locked would stay locked in its "
+                       "children; start the runtime before them",
+                       threads);
     error = cr_helper_start(&runtime->helper, stays || cr_process_is_first_thread(), cr_child_run);
     return error ? cr_fail(error, "processes: their helper cannot be started: %s", coir_error_text(error)) : 0;
 }

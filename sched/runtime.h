@@ -85,9 +85,6 @@ void cr_thread_go(struct coir_runtime *runtime, struct coir_task *task);
 void cr_threads_cancel(struct coir_runtime *runtime); /* all that run, and those to come once it is stopping */
 void cr_threads_join(struct coir_runtime *runtime);   /* all have ended */
 
-/* sched/runtime.c: how many threads there are besides the calling one; -ENOTSUP: it cannot be known. */
-int cr_runtime_other_threads(void);
-
 /* sched/overflow.c: in the handler of a fault at this address: says whose guard it is, if it is one. */
 void cr_overflow_report(const void *address);
 

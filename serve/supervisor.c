@@ -17,8 +17,7 @@
 #include "base/memory.h"
 #include "base/time.h"
 #include "base/world.h"
-#include "sched/process.h"
-#include "sched/runtime.h"
+#include "sched/fork.h"
 #include "sched/task.h"
 #include "serve/server.h"
 
@@ -105,7 +104,7 @@ be_worker(struct supervisor *self, pid_t parent, struct coir_stream *only)
 {
     struct word word = {.pid = cr_process_self()};
     int error;
-    cr_child_begin();
+    cr_fork_part(cr_task_self());
     if (!cr_process_follow(parent, SIGTERM))
         cr_process_end(1);
     coir_poller_close(self->poller);
@@ -521,16 +520,18 @@ close_supervisor(struct supervisor *self)
 static int
 check(const struct coir_server *server)
 {
-    int others = cr_runtime_other_threads();
+    int threads = cr_fork_threads();
     if (coir_runtime_self())
         return cr_fail(-EBUSY,
                        "model %s: it forks, which a process with a runtime must not; call coir_serve outside of it",
                        server->choice.name);
-    if (others)
+    if (threads == -ENOTSUP)
+        return cr_fail(-ENOTSUP, "model %s: there are no processes here", server->choice.name);
+    if (threads > 1)
         return cr_fail(-EBUSY,
-                       "model %s: it forks, and the children would not have this process's %d other threads; call "
+                       "model %s: it forks, and the children would not have this process's %d threads; call "
                        "coir_serve before there are others",
-                       server->choice.name, others);
+                       server->choice.name, threads);
     if (server->options.leave_signals)
         return cr_fail(-EINVAL,
                        "model %s: its supervisor is told by signals; leave_signals is for models in one process",

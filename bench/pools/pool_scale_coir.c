@@ -1,9 +1,8 @@
-/* pool_scale_coir.c THREADS: computing work as a map on a pool of so many threads: wall time in ns of one item. */
+/* pool_scale_coir.c WORKERS: computing work as a map on a pool ("threads:2", "processes:2"): wall time in ns of one item. */
 #include "bench/measure.h"
 #include "bench/pools/work.h"
 
 #include <coir/pool.h>
-#include <coir/runtime.h>
 
 static int
 compute(void *arg)
@@ -17,9 +16,7 @@ main(int argc, char **argv)
 {
     static struct work items[WORK_ITEMS];
     struct coir_pool *pool;
-    char workers[32];
-    snprintf(workers, sizeof workers, "threads:%ld", bench_argument(argc, argv, 1, 2));
-    bench_check(!coir_pool_open(workers, NULL, &pool), "coir_pool_open");
+    bench_check(!coir_pool_open(argc > 1 ? argv[1] : "threads:2", NULL, &pool), "coir_pool_open");
     bench_check(!coir_pool_map(pool, compute, items, sizeof items[0], WORK_ITEMS, COIR_NEVER), "coir_pool_map");
     int64_t start = bench_wall();
     bench_check(!coir_pool_map(pool, compute, items, sizeof items[0], WORK_ITEMS, COIR_NEVER), "coir_pool_map");

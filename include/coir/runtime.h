@@ -11,7 +11,8 @@ COIR_BEGIN
 struct coir_runtime;
 
 /* fork() is allowed while a runtime is there (system(3) and libraries do it), for what follows it with exec or _exit: the child has one
- * of the runtime's threads only. The first call of coir in such a child that has to do with tasks stops it with a sentence. */
+ * of the runtime's threads only. The first call of coir in such a child that has to do with tasks stops it with a sentence.
+ * Before a runtime, or after it, coir_fork is for both sides; in it tasks on processes are. */
 
 /* What happens when a call would close a circle of tasks that wait for each other for ever; and when everyone waits, which
  * is when no task runs, no timer is set, no operation is under way, no helper thread is at work, and every thread of the

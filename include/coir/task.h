@@ -29,7 +29,9 @@ struct coir_task;
  * and is gone: atexit functions are the program's. It is the program's child, but no wait() of the program's own sees it, and
  * SIGCHLD may be ignored. It ends by SIGKILL when the program does, unless it is an orphan. In the program it is a task like
  * all others; what it returns, or the code it calls exit with, is its result, or -(COIR_KILLED + n) if signal n ended it.
- * -ECHILD: the helper has been killed. */
+ * -ECHILD: the helper has been killed; -EMFILE: it may have no more descriptors. One that calls exec becomes a child like any other,
+ * for so the kernel has it: SIGCHLD comes at its end, and a wait() for any child may take its status (-ECHILD then);
+ * coir_command is made for programs. */
 enum coir_carrier { COIR_ON_DEFAULT, COIR_ON_FIBER, COIR_ON_THREAD, COIR_ON_PROCESS };
 
 struct coir_task_options {
@@ -111,6 +113,14 @@ COIR_EXPORT int coir_task_kill(struct coir_task *task, int signal);
 /* The calling task's own duplicate of options.descriptors[index], close-on-exec; -EBADF: there is none. A fiber or thread
  * that has asked for it closes it; the others are closed at its end. */
 COIR_EXPORT int coir_task_descriptor(size_t index);
+
+/* fork(2) for two that both go on with coir: 0 in the child, its pid in the parent, whose child it is to wait for as ever
+ * (waitpid). Only outside of runtimes and in a process with one thread, so that nothing is locked or half done that nobody
+ * would finish in the child; each side may call coir_run afterwards. What has been printed is written out before. Memory is the
+ * child's own, as it was at the call; descriptors are shared, so what waits on one by coir (struct coir_signals, a poller) is
+ * opened after it. The child does not end with its parent by itself (prctl, PR_SET_PDEATHSIG). -EBUSY: there is a runtime,
+ * in which tasks on processes are made for that; -ENOTSUP: other threads; -EAGAIN, -ENOMEM. Does not suspend. */
+COIR_EXPORT pid_t coir_fork(void);
 
 /* How many bytes of the calling fiber's stack have been used at most (the stack's high-water mark; earlier tasks on the
  * same stack count); 0 for a plain thread. Makes a system call: for tests and tuning. */

@@ -323,6 +323,69 @@ START_TEST(orphans)
 }
 END_TEST
 
+/* Whenever its opener loses patience: then there is none. */
+static int
+call_orphans_off(void *arg)
+{
+    static const char *const argv[] = {"sh", "-c", "exec sleep 100", NULL};
+    static const struct coir_command_options orphan = {.orphan = true};
+    int called_off = 0;
+    (void)arg;
+    for (int i = 0; i < 20; i++) {
+        struct coir_command *command;
+        int error;
+        listen_to_errors();
+        error = coir_command_open(argv, &orphan, &command, coir_after(1 + i * 100 * COIR_US));
+        listen_no_more();
+        if (error) {
+            MUST_BE(error, -ETIMEDOUT);
+            MUST(!command);
+            called_off++;
+        } else {
+            MUST_BE(coir_command_kill(command, SIGKILL), 0);
+            coir_command_close(command);
+        }
+        must_end_saying("");
+    }
+    MUST(called_off);
+    return 0;
+}
+
+START_TEST(orphans_that_are_called_off)
+{
+    unsetenv("COIR_CHAOS");
+    play(call_orphans_off);
+}
+END_TEST
+
+/* 0 and 1 are closed here: what is opened must not be taken for what is inherited. */
+static int
+run_without_the_first_two(void *arg)
+{
+    static const enum coir_redirect inputs[] = {COIR_PIPE, COIR_DISCARD};
+    static const char *const argv[] = {"sh", "-c", "exit 0", NULL};
+    int saved[2] = {dup(0), dup(1)}, before = core_open_descriptors();
+    struct coir_command *command;
+    (void)arg;
+    close(0);
+    close(1);
+    for (int i = 0; i < 4; i++)
+        must_say(run("echo x", &(struct coir_command_options){.input = inputs[i % 2], .output = COIR_PIPE}), "x\n");
+    MUST_BE(coir_command_open(argv, NULL, &command, core_soon()), -EBADF); /* there is nothing to inherit */
+    for (int i = 0; i < 2; i++) {
+        dup2(saved[i], i);
+        close(saved[i]);
+    }
+    MUST(core_open_descriptors() <= before - 2 + 1); /* this thread's bell */
+    return 0;
+}
+
+START_TEST(without_standard_descriptors)
+{
+    play(run_without_the_first_two);
+}
+END_TEST
+
 static int
 ignore_children(void *arg)
 {
@@ -384,6 +447,8 @@ add(TCase *cases)
     tcase_add_test(cases, communicate_with_full_pipes);
     tcase_add_test(cases, groups_end_together);
     tcase_add_test(cases, orphans);
+    tcase_add_test(cases, orphans_that_are_called_off);
+    tcase_add_test(cases, without_standard_descriptors);
     tcase_add_test(cases, child_signals_ignored);
     tcase_add_test(cases, it_ends_with_the_program);
 }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -213,6 +214,28 @@ START_TEST(memory_is_of_the_start)
 {
     shared = 1;
     play(look_at_memory, NULL);
+}
+END_TEST
+
+static int
+draw(void *arg)
+{
+    (void)arg;
+    return (int)coir_random(1 << 30);
+}
+
+static int
+draw_twice(void *arg)
+{
+    (void)arg;
+    MUST(result_of(draw, NULL, 0) != result_of(draw, NULL, 0)); /* they have the same memory */
+    return 0;
+}
+
+START_TEST(chance_is_their_own)
+{
+    (void)coir_random(0);
+    play(draw_twice, NULL);
 }
 END_TEST
 
@@ -514,6 +537,32 @@ START_TEST(child_signals_ignored)
 }
 END_TEST
 
+static int
+become_another(void *arg)
+{
+    (void)arg;
+    (void)execl("/bin/sh", "sh", "-c", "exit 7", (char *)NULL);
+    return -errno;
+}
+
+static int
+exec_in_process(void *wanted)
+{
+    MUST_BE(result_of(become_another, NULL, 0), *(const int *)wanted);
+    return 0;
+}
+
+START_TEST(one_that_calls_exec)
+{
+    int wanted = 7;
+    play(exec_in_process, &wanted);
+    signal(SIGCHLD, SIG_IGN); /* now the kernel takes its status, as that of any child */
+    if (!are_kept())
+        wanted = -ECHILD;
+    play(exec_in_process, &wanted);
+}
+END_TEST
+
 START_TEST(keepers_on_threads)
 {
     setenv("COIR_CARRIER", "thread", 1);
@@ -754,6 +803,69 @@ START_TEST(the_helper_is_killed)
 }
 END_TEST
 
+/* It then says so. */
+static int
+starve_helper(void *arg)
+{
+    pid_t helper = coir_runtime_self()->helper.pid;
+    int zero = 0, five[5] = {0};
+    struct coir_task_options many = {.carrier = COIR_ON_PROCESS, .descriptors = five, .descriptor_count = 5};
+    struct coir_task *task;
+    struct rlimit before, few;
+    (void)arg;
+    MUST_BE(prlimit(helper, RLIMIT_NOFILE, NULL, &before), 0);
+    few = before;
+    for (few.rlim_cur = 5; few.rlim_cur < 8; few.rlim_cur++) { /* 0 to 2, its socket, and one or some more */
+        MUST_BE(prlimit(helper, RLIMIT_NOFILE, &few, NULL), 0);
+        MUST_BE(coir_go(go_on, NULL, &many, &task), 0);
+        MUST_BE(end_of(task), -EMFILE);
+        MUST(strstr(coir_error_detail(), "no process for the task"));
+        MUST_BE(result_of(answer, &zero, sizeof zero), few.rlim_cur == 5 ? -EMFILE : 0);
+    }
+    MUST_BE(prlimit(helper, RLIMIT_NOFILE, &before, NULL), 0);
+    MUST_BE(coir_go(go_on, NULL, &many, &task), 0);
+    MUST_BE(end_of(task), 0);
+    return 0;
+}
+
+START_TEST(the_helper_has_no_descriptors)
+{
+    int before = core_open_descriptors();
+    if (play(starve_helper, NULL))
+        nothing_is_left(before);
+}
+END_TEST
+
+/* On threads each task that waits for a descriptor needs a bell. */
+static int
+lose_bells(void *arg)
+{
+    static const int seven = 7;
+    pid_t helper = coir_runtime_self()->helper.pid;
+    siginfo_t stop;
+    (void)arg;
+    for (int on = 0; on < 2; on++) { /* it looks again, until there is something to be heard without waiting */
+        cr_fault_arm(UINT64_C(1) << CR_FAULT_DESCRIPTOR, 1, on);
+        MUST_BE(result_of(answer, &seven, sizeof seven), 7);
+        (void)cr_fault_disarm();
+    }
+    cr_fault_arm(UINT64_C(1) << CR_FAULT_DESCRIPTOR, 1, true);
+    MUST_BE(kill(helper, SIGSTOP), 0);
+    MUST_BE(waitid(P_PID, (id_t)helper, &stop, WSTOPPED | __WALL), 0);
+    MUST_BE(result_of(answer, &seven, sizeof seven), -EMFILE);
+    MUST(strstr(coir_error_detail(), "cannot be listened to"));
+    MUST_BE(kill(helper, SIGCONT), 0);
+    (void)cr_fault_disarm();
+    return 0;
+}
+
+START_TEST(the_line_cannot_be_waited_for)
+{
+    setenv("COIR_CARRIER", "thread", 1);
+    play(lose_bells, NULL);
+}
+END_TEST
+
 static int
 call_late_library(void *arg)
 {
@@ -791,18 +903,22 @@ add(TCase *cases)
     tcase_add_test(cases, bytes_go_along);
     tcase_add_test(cases, descriptors_go_along);
     tcase_add_test(cases, memory_is_of_the_start);
+    tcase_add_test(cases, chance_is_their_own);
     tcase_add_test(cases, who_is_who);
     tcase_add_test(cases, cancel_and_kill);
     tcase_add_test(cases, a_scope_holds_them);
     tcase_add_test(cases, many_leave_nothing);
     tcase_add_test(cases, a_wait_of_the_programs_own);
     tcase_add_test(cases, child_signals_ignored);
+    tcase_add_test(cases, one_that_calls_exec);
     tcase_add_test(cases, keepers_on_threads);
     tcase_add_test(cases, they_end_with_the_program);
     tcase_add_test(cases, daemons_end_with_the_run);
     tcase_add_test(cases, orphans_outlive_the_run);
     tcase_add_test(cases, refusals);
     tcase_add_test(cases, the_helper_is_killed);
+    tcase_add_test(cases, the_helper_has_no_descriptors);
+    tcase_add_test(cases, the_line_cannot_be_waited_for);
     tcase_add_test(cases, functions_of_libraries);
 }
 
