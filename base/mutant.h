@@ -55,7 +55,8 @@
     MUTANT(ROOM_FORGOTTEN, "a pool's worker takes a job and lets nobody in who waits for room")           \
     MUTANT(LATE_JOB_LET_IN, "a job whose submitter has given up is let in all the same")                  \
     MUTANT(REST_UNGUARDED, "a pool's worker lies down after it has given the guard back")                 \
-    MUTANT(CANCELED_IS_RUN, "a pool's worker runs a job that has been canceled")
+    MUTANT(CANCELED_IS_RUN, "a pool's worker runs a job that has been canceled")                          \
+    MUTANT(NEXT_NOT_CALLED, "a pool's worker that was woken wakes no other though more jobs are there")
 
 #ifdef CR_CHECKED
 

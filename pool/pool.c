@@ -121,7 +121,7 @@ enqueue(struct coir_pool *pool, struct coir_future *job)
     struct coir_task *idle;
     bool start;
     cr_pool_append(pool, job);
-    idle = cr_waiters_claim(&pool->idle, 0);
+    idle = cr_pool_call_worker(pool);
     start = !idle && pool->workers + pool->lost < pool->limit;
     if (start)
         pool->workers++;

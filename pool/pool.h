@@ -17,6 +17,7 @@ struct coir_pool {
     struct coir_future *jobs, **jobs_end; /* submitted, not begun; through next */
     size_t count;                         /* of them */
     uintptr_t idle;                       /* waits of workers that have nothing to do; the last that came goes first */
+    bool is_called;                       /* the thread last woken out of idle has not looked for a job since */
     uintptr_t submitters;                 /* waits of those that found capacity reached, their jobs as items */
     uintptr_t leavers;                    /* waits until no worker is left */
     size_t workers;                       /* there are, or are being started */
@@ -40,6 +41,8 @@ struct coir_pool {
 void cr_pool_start_worker(struct coir_pool *pool);
 /* Each of its items until one fails: the result. */
 int cr_pool_run_items(coir_function *function, char *items, size_t each, size_t size);
+/* Under the guard, for a job that waits: one of the idle, to be unparked; NULL: there is none, or none is needed. */
+struct coir_task *cr_pool_call_worker(struct coir_pool *pool);
 /* Joins the threads; all workers have left. */
 void cr_pool_join_threads(struct coir_pool *pool);
 

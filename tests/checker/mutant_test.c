@@ -70,6 +70,7 @@ static const struct row rows[] = {
     {"LATE_JOB_LET_IN", "pool-late", CR_MODEL_TSO, CR_PCT, 2000, "race|ran[i]|freed"},
     {"REST_UNGUARDED", "pool-one", CR_MODEL_TSO, CR_PCT, 1000, "all wait"},
     {"CANCELED_IS_RUN", "pool-cancel", CR_MODEL_TSO, CR_PCT, 200, "race|ran[0]"},
+    {"NEXT_NOT_CALLED", "pool-meet", CR_MODEL_TSO, CR_PCT, 1000, "all wait"},
     {"LOSERS_HANG", "select-get", CR_MODEL_TSO, CR_PCT, 1000, "race|is waited for"},
     {"WON_BUT_READY", "select-late", CR_MODEL_TSO, CR_PCT, 1000, "result is -4"},
     {"ITEM_BEFORE_CLAIM", "select-late", CR_MODEL_TSO, CR_PCT, 1000, "no_item is 0"},

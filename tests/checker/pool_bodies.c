@@ -1,5 +1,6 @@
 /* pool_bodies.c: pools of a thread or two, and of fibers: each job that was taken is run once or canceled, none is left when
  * shutdown answers, and nobody touches a pool that has been closed. */
+#include <coir/event.h>
 #include <coir/future.h>
 #include <coir/pool.h>
 #include <coir/runtime.h>
@@ -72,6 +73,36 @@ pool_two(void *arg)
     (void)arg;
     open_yard("threads:2", 1);
     play_two(call_0, submit_1, NULL);
+    coir_pool_close(yard.pool);
+}
+
+/* ---- Two that need each other: no worker may rest while one waits ---- */
+
+static struct coir_event arrived[2];
+
+static int
+meet(void *arg)
+{
+    uint32_t *number = arg;
+    coir_event_set(&arrived[*number]);
+    CR_CHECK_IS(coir_event_wait(&arrived[!*number], COIR_NEVER), 0);
+    return 0;
+}
+
+static void
+pool_meet(void *arg)
+{
+    (void)arg;
+    open_yard("threads:2", 2);
+    for (uint32_t round = 0; round < 2; round++) {
+        struct coir_future *futures[2];
+        memset(arrived, 0, sizeof arrived);
+        for (uint32_t i = 0; i < 2; i++)
+            CR_CHECK_IS(coir_pool_submit(yard.pool, meet, &i, sizeof i, &futures[i], COIR_NEVER), 0);
+        CR_CHECK_IS(coir_future_wait_all(futures, 2, COIR_NEVER), 0);
+        for (uint32_t i = 0; i < 2; i++)
+            coir_future_free(futures[i]);
+    }
     coir_pool_close(yard.pool);
 }
 
@@ -216,6 +247,6 @@ const struct body pool_bodies[] = {
     {"pool-one", pool_one, false, 1, 1},       {"pool-two", pool_two, false, 1, 0},
     {"pool-shut", pool_shut, false, 1, 1},     {"pool-cancel", pool_cancel, false, 1, 1},
     {"pool-late", pool_late, true, 1, 0},      {"pool-close", pool_close, false, 2, 1},
-    {"pool-fibers", pool_fibers, false, 0, 0},
+    {"pool-fibers", pool_fibers, false, 0, 0}, {"pool-meet", pool_meet, false, 0, 0},
 };
 const uint32_t pool_count = sizeof pool_bodies / sizeof pool_bodies[0];
