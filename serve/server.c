@@ -25,8 +25,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { DATAGRAM = 65536, LOOK_MS = 100 /* between looks at tasks that have not begun */ };
-#define STEP_BACK (500 * COIR_US)   /* for another process to accept */
+enum { MOST_STEPS = 8, DATAGRAM = 65536, LOOK_MS = 100 /* between looks at tasks that have not begun */ };
+#define STEP_BACK (500 * COIR_US)   /* for another process to accept, for each connection that it has less */
 #define LAST_WAIT (2 * COIR_SECOND) /* for tasks that have been canceled */
 
 /* ---- One session ---- */
@@ -146,9 +146,8 @@ await_turn(struct cr_serve_door *door, coir_time deadline)
 {
     const struct coir_server *server = door->server;
     int error = cr_listener_await(door->listener, deadline);
-    if (error || !cr_shares_is_ahead(server->shares, server->share))
-        return error;
-    return coir_sleep(coir_after(STEP_BACK));
+    uint32_t lead = error ? 0 : cr_shares_lead(server->shares, server->share);
+    return lead ? coir_sleep(coir_after(STEP_BACK * (lead < MOST_STEPS ? lead : MOST_STEPS))) : error;
 }
 
 static int

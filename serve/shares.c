@@ -48,12 +48,14 @@ cr_shares_add(struct cr_shares *shares, int place, int more)
         (void)cr_add_rlx(&shares->places[place].count, (uint32_t)more);
 }
 
-bool
-cr_shares_is_ahead(const struct cr_shares *shares, int place)
+uint32_t
+cr_shares_lead(const struct cr_shares *shares, int place)
 {
-    uint32_t mine = shares && place >= 0 ? cr_load_rlx(&shares->places[place].count) : 0;
-    for (int i = 0; mine && i < CR_SHARES; i++)
-        if (cr_load_rlx(&shares->places[i].state) == CR_SHARE_COUNTS && cr_load_rlx(&shares->places[i].count) < mine)
-            return true;
-    return false;
+    uint32_t mine = shares && place >= 0 ? cr_load_rlx(&shares->places[place].count) : 0, least = mine;
+    for (int i = 0; mine && i < CR_SHARES; i++) {
+        uint32_t count = cr_load_rlx(&shares->places[i].count);
+        if (count < least && cr_load_rlx(&shares->places[i].state) == CR_SHARE_COUNTS)
+            least = count;
+    }
+    return mine - least;
 }

@@ -1,11 +1,10 @@
 /* serve/shares.h: how many connections each process of a server has, in memory that they share, so that each takes its share.
  *
  * All wait at the same sockets, and the kernel wakes all of them: whoever is quickest would take whatever has come. So who has
- * more than another one waits a moment before he takes one more; if it is still there then, the other cannot. */
+ * more than another one waits a moment before he takes one more, longer the more he has; what is still there then is his. */
 #ifndef CR_SERVE_SHARES_H
 #define CR_SERVE_SHARES_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/atomic.h"
@@ -29,8 +28,8 @@ void cr_shares_close(struct cr_shares *shares); /* NULL: nothing */
 int cr_shares_take(struct cr_shares *shares);
 void cr_shares_turn(struct cr_shares *shares, int place, enum cr_share_state state);
 
-/* The process's own: more or fewer; whether another one has fewer. */
+/* The process's own: more or fewer; how many more it has than the one with the fewest. */
 void cr_shares_add(struct cr_shares *shares, int place, int more);
-bool cr_shares_is_ahead(const struct cr_shares *shares, int place);
+uint32_t cr_shares_lead(const struct cr_shares *shares, int place);
 
 #endif

@@ -251,12 +251,14 @@ START_TEST(a_crash)
         house_must_hear(other, "not lost");
         close(other);
     }
-    house_await(&house, CORE_ASAN || CORE_TSAN ? "process " : "was ended by signal 11");
+    if (!CORE_ASAN && !CORE_TSAN)
+        house_await(&house, "was ended by signal 11");
     fd = house_dial(&house);
     house_say(fd, "last");
     house_must_hear(fd, "last");
     close(fd);
-    MUST_BE(house_end(&house, SIGTERM), 0);
+    end = house_end(&house, SIGTERM);
+    MUST(end == 0 || CORE_ASAN || CORE_TSAN); /* it may be at its report still */
 }
 END_TEST
 

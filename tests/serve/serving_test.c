@@ -168,6 +168,10 @@ START_TEST(connections_are_spread)
     } shares[PROCESSES] = {{0, 0}};
     struct house house;
     int fds[MANY], sharers = 0;
+    if (CORE_TSAN || core_is_emulated()) {
+        printf("SKIP: nobody is quick enough here to take his share in time\n");
+        return;
+    }
     if (!house_open(&house, "hybrid:4x1", house_echo, (struct coir_serve_options){0}))
         return;
     for (int i = 0; i < MANY; i++)
