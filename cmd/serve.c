@@ -200,7 +200,6 @@ static const struct {
     const char *mend;
 } mends[] = {
     {-EADDRINUSE, "; choose another with --listen ADDR"},
-    {-EACCES, "; choose another with --listen ADDR (ports below 1024 need CAP_NET_BIND_SERVICE)"},
     {-EADDRNOTAVAIL, "; choose one of this machine's with --listen ADDR"},
     {-EINVAL, "; see coir models, and coir serve --help"},
 };
