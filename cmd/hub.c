@@ -79,18 +79,16 @@ static const struct argp_option options[] = {
     {NULL, 0, NULL, 0, NULL, 0},
 };
 
-static const struct cr_option_number numbers[] = {
-    {KEY_MEMBERS, "members", 1, 65536, offsetof(struct arguments, hub.members)},
-    {KEY_QUEUE, "queue", 1, 65536, offsetof(struct arguments, hub.queue)},
-    {KEY_CONNECTIONS, "connections", 1, 1000000, offsetof(struct arguments, hub.connections)},
-    {KEY_PER_HOST, "per-host", 0, 1000000, offsetof(struct arguments, hub.connections_per_host)},
-    {KEY_WORKERS, "workers", 1, 64, offsetof(struct arguments, workers)},
-};
-
-/* Zero is the default in the hub's options, so a zero that was asked for is the shortest span there is. */
-static const struct cr_option_seconds spans[] = {
-    {KEY_GRACE, "grace", 1, offsetof(struct arguments, hub.grace)},
-    {KEY_NAME_TIME, "name-time", 1, offsetof(struct arguments, hub.name_time)},
+/* Zero is the default in the hub's options, so a span of zero that was asked for is the shortest there is. */
+static const struct cr_option rows[] = {
+    {KEY_MEMBERS, "members", cr_option_number, offsetof(struct arguments, hub.members), 1, 65536, 0},
+    {KEY_QUEUE, "queue", cr_option_number, offsetof(struct arguments, hub.queue), 1, 65536, 0},
+    {KEY_CONNECTIONS, "connections", cr_option_number, offsetof(struct arguments, hub.connections), 1, 1000000, 0},
+    {KEY_PER_HOST, "per-host", cr_option_number, offsetof(struct arguments, hub.connections_per_host), 0, 1000000, 0},
+    {KEY_WORKERS, "workers", cr_option_number, offsetof(struct arguments, workers), 1, 64, 0},
+    {KEY_GRACE, "grace", cr_option_seconds, offsetof(struct arguments, hub.grace), 0, 0, 1},
+    {KEY_NAME_TIME, "name-time", cr_option_seconds, offsetof(struct arguments, hub.name_time), 0, 0, 1},
+    {KEY_LOG, "log", cr_option_log, 0, 0, 0, 0},
 };
 
 /* Each door's option, and the variable that stands in for it. */
@@ -117,9 +115,6 @@ take_option(int key, char *text, struct argp_state *state)
     case KEY_BACKEND:
         arguments->runtime.backend = text;
         return 0;
-    case KEY_LOG:
-        cr_option_log(text, state);
-        return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "%s is one word too many", text);
         return 0;
@@ -133,10 +128,7 @@ take_option(int key, char *text, struct argp_state *state)
         }
         return 0;
     default:
-        return cr_option_number(numbers, sizeof numbers / sizeof numbers[0], key, text, arguments, state) ||
-                       cr_option_seconds(spans, sizeof spans / sizeof spans[0], key, text, arguments, state)
-                   ? 0
-                   : ARGP_ERR_UNKNOWN;
+        return cr_option_parse(rows, sizeof rows / sizeof rows[0], key, text, arguments, state);
     }
 }
 

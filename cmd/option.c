@@ -2,46 +2,50 @@
 #include "cmd/option.h"
 
 #include <coir/address.h>
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "cmd/log.h"
 
-bool
-cr_option_number(const struct cr_option_number *rows, size_t count, int key, const char *text, void *arguments,
-                 struct argp_state *state)
+void
+cr_option_number(const struct cr_option *option, const char *text, void *place, struct argp_state *state)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (rows[i].key != key)
-            continue;
-        char *end;
-        long long number = strtoll(text, &end, 10);
-        if (end == text || *end || number < (long long)rows[i].low || number > (long long)rows[i].high)
-            argp_error(state, "--%s: %s is not a number from %zu to %zu", rows[i].name, text, rows[i].low,
-                       rows[i].high);
-        *(size_t *)((char *)arguments + rows[i].place) = (size_t)number;
-        return true;
-    }
-    return false;
+    char *end;
+    long long number = strtoll(text, &end, 10);
+    if (end == text || *end || number < (long long)option->low || number > (long long)option->high)
+        argp_error(state, "--%s: %s is not a number from %zu to %zu", option->name, text, option->low, option->high);
+    *(size_t *)place = (size_t)number;
 }
 
-bool
-cr_option_seconds(const struct cr_option_seconds *rows, size_t count, int key, const char *text, void *arguments,
-                  struct argp_state *state)
+void
+cr_option_seconds(const struct cr_option *option, const char *text, void *place, struct argp_state *state)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (rows[i].key != key)
-            continue;
-        char *end;
-        double seconds = strtod(text, &end);
-        if (end == text || *end || !(seconds >= 0 && seconds <= 3600))
-            argp_error(state, "--%s: %s is not a number of seconds from 0 to 3600", rows[i].name, text);
-        *(coir_time *)((char *)arguments + rows[i].place) =
-            seconds > 0 ? (coir_time)(seconds * (double)COIR_SECOND) : rows[i].zero;
-        return true;
-    }
-    return false;
+    char *end;
+    double seconds = strtod(text, &end);
+    if (end == text || *end || !(seconds >= 0 && seconds <= 3600))
+        argp_error(state, "--%s: %s is not a number of seconds from 0 to 3600", option->name, text);
+    *(coir_time *)place = seconds > 0 ? (coir_time)(seconds * (double)COIR_SECOND) : option->zero;
+}
+
+void
+cr_option_log(const struct cr_option *option, const char *text, void *place, struct argp_state *state)
+{
+    int level = cr_log_level(text);
+    (void)place;
+    if (level < 0)
+        argp_error(state, "--%s: %s is not one of error, warn, info and debug", option->name, text);
+    coir_log_set_level((enum coir_log_level)level);
+}
+
+error_t
+cr_option_parse(const struct cr_option *rows, size_t count, int key, const char *text, void *arguments,
+                struct argp_state *state)
+{
+    for (size_t i = 0; i < count; i++)
+        if (rows[i].key == key) {
+            rows[i].take(&rows[i], text, (char *)arguments + rows[i].place, state);
+            return 0;
+        }
+    return ARGP_ERR_UNKNOWN;
 }
 
 void
@@ -50,12 +54,4 @@ cr_option_address(const char *origin, const char *text, struct argp_state *state
     struct coir_address address;
     if (coir_address_parse(text, &address))
         argp_error(state, "%s: %s is no address to listen on: %s", origin, text, coir_error_detail());
-}
-
-void
-cr_option_log(const char *text, struct argp_state *state)
-{
-    if (cr_log_level(text) < 0)
-        argp_error(state, "--log: %s is not one of error, warn, info and debug", text);
-    coir_log_set_level((enum coir_log_level)cr_log_level(text));
 }

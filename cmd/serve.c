@@ -84,16 +84,15 @@ static const struct argp_option options[] = {
     {NULL, 0, NULL, 0, NULL, 0},
 };
 
-static const struct cr_option_number numbers[] = {
-    {KEY_CONNECTIONS, "connections", 1, 1000000, offsetof(struct arguments, serve.connections)},
-    {KEY_PER_HOST, "per-host", 0, 1000000, offsetof(struct arguments, serve.connections_per_address)},
-};
-
 /* Zero is the default of grace, too, so a zero that was asked for is the shortest span there is. */
-static const struct cr_option_seconds spans[] = {
-    {KEY_IDLE, "idle", 0, offsetof(struct arguments, serve.idle)},
-    {KEY_WHOLE, "whole", 0, offsetof(struct arguments, serve.whole)},
-    {KEY_GRACE, "grace", 1, offsetof(struct arguments, serve.grace)},
+static const struct cr_option rows[] = {
+    {KEY_CONNECTIONS, "connections", cr_option_number, offsetof(struct arguments, serve.connections), 1, 1000000, 0},
+    {KEY_PER_HOST, "per-host", cr_option_number, offsetof(struct arguments, serve.connections_per_address), 0, 1000000,
+     0},
+    {KEY_IDLE, "idle", cr_option_seconds, offsetof(struct arguments, serve.idle), 0, 0, 0},
+    {KEY_WHOLE, "whole", cr_option_seconds, offsetof(struct arguments, serve.whole), 0, 0, 0},
+    {KEY_GRACE, "grace", cr_option_seconds, offsetof(struct arguments, serve.grace), 0, 0, 1},
+    {KEY_LOG, "log", cr_option_log, 0, 0, 0, 0},
 };
 
 /* ---- The command line ---- */
@@ -162,9 +161,6 @@ take_option(int key, char *text, struct argp_state *state)
     case KEY_MODEL:
         arguments->serve.model = text;
         return 0;
-    case KEY_LOG:
-        cr_option_log(text, state);
-        return 0;
     case ARGP_KEY_ARG:
         take_toy(arguments, text, state);
         return 0;
@@ -175,10 +171,7 @@ take_option(int key, char *text, struct argp_state *state)
         take_defaults(arguments, state);
         return 0;
     default:
-        return cr_option_number(numbers, sizeof numbers / sizeof numbers[0], key, text, arguments, state) ||
-                       cr_option_seconds(spans, sizeof spans / sizeof spans[0], key, text, arguments, state)
-                   ? 0
-                   : ARGP_ERR_UNKNOWN;
+        return cr_option_parse(rows, sizeof rows / sizeof rows[0], key, text, arguments, state);
     }
 }
 
@@ -207,7 +200,6 @@ static const struct {
     const char *mend;
 } mends[] = {
     {-EADDRINUSE, "; choose another with --listen ADDR"},
-    {-EACCES, "; choose a port above 1023 or grant CAP_NET_BIND_SERVICE"},
     {-EADDRNOTAVAIL, "; choose one of this machine's with --listen ADDR"},
     {-EINVAL, "; see coir models, and coir serve --help"},
 };
