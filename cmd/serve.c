@@ -75,8 +75,8 @@ static const struct argp_option options[] = {
      "What serves: iterative, fork, thread, threads:K, processes:P, spin, select, poll, epoll, sigio, "
      "uring, fiber:W or hybrid:PxW (" MODEL ")",
      1},
-    {"connections", KEY_CONNECTIONS, "N", 0, "At once, at most; more wait (what descriptors allow)", 2},
-    {"per-host", KEY_PER_HOST, "N", 0, "At once from one host; more are closed; 0: no limit (0)", 2},
+    {"connections", KEY_CONNECTIONS, "N", 0, "At once in each process, at most; more wait (what descriptors allow)", 2},
+    {"per-host", KEY_PER_HOST, "N", 0, "At once from one host, the same way; more are closed; 0: no limit (0)", 2},
     {"idle", KEY_IDLE, "SECONDS", 0, "Silence after which a connection is closed; 0: never (0)", 2},
     {"whole", KEY_WHOLE, "SECONDS", 0, "After which a connection is closed; 0: never (0)", 2},
     {"grace", KEY_GRACE, "SECONDS", 0, "For connections to end when it is told to end (5)", 3},

@@ -1,9 +1,8 @@
 /* serve/open.c: a server's doors: sockets that a service manager has handed over, or one for each address. */
-#include <coir/log.h>
+#include "serve/server.h"
 
 #include "base/memory.h"
 #include "sched/task.h"
-#include "serve/server.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -79,8 +78,8 @@ take_doors(struct coir_server *server, int count)
     for (int i = 0; i < count && !error; i++)
         error = take_door(next_door(server), FIRST_HANDED_OVER + i);
     if (!error)
-        coir_log(COIR_LOG_INFO, "serving at %d socket%s that the service manager has handed over", count,
-                 count == 1 ? "" : "s");
+        cr_server_log(server, COIR_LOG_INFO, "serving at %d socket%s that the service manager has handed over", count,
+                      count == 1 ? "" : "s");
     return error;
 }
 
