@@ -1,9 +1,10 @@
-/* pool/process.c: see process.h. Jobs go to the process by a socket, one at a time, and come back by it.
+/* pool/process.c: see process.h. Jobs go to the process by a socket, one at a time, and come back by another: with one for both
+ * ways the program would be woken when an order is taken out of it, too, because there is room again.
  *
  * The process is a task of the runtime (sched/process.h), forked from its helper: so a function has to travel by name
  * (base/function.h), and what it works on as bytes. Each name is told once in a row.
  *
- * It may die at any moment. A watcher, a task that does nothing but join it, then shuts our end of the socket: what it has
+ * It may die at any moment. A watcher, a task that does nothing but join it, then shuts our ends of the sockets: what it has
  * answered can be read still, then nothing comes any more, also if a child of its own holds the other end. */
 #include "pool/process.h"
 #include "backend/process.h"
@@ -40,7 +41,7 @@ struct answer {
 /* ---- In the process ---- */
 
 struct server {
-    struct coir_stream *stream;
+    struct coir_stream *orders, *answers;
     coir_function *function;
     int unknown; /* why the function is not here */
     char *bytes;
@@ -51,11 +52,11 @@ static int
 take_order(struct server *server, struct order *order)
 {
     struct cr_function_name name;
-    if (coir_stream_read_full(server->stream, order, sizeof *order, COIR_NEVER) != sizeof *order)
+    if (coir_stream_read_full(server->orders, order, sizeof *order, COIR_NEVER) != sizeof *order)
         return -EPIPE;
     cr_moment(CR_MOMENT_JOB_HEAD);
     if (order->is_named) {
-        if (coir_stream_read_full(server->stream, &name, sizeof name, COIR_NEVER) != sizeof name)
+        if (coir_stream_read_full(server->orders, &name, sizeof name, COIR_NEVER) != sizeof name)
             return -EPIPE;
         server->unknown = cr_function_find(&name, &server->function);
     }
@@ -67,7 +68,7 @@ take_order(struct server *server, struct order *order)
             return -ENOMEM;
         server->room = order->size;
     }
-    return coir_stream_read_full(server->stream, server->bytes, order->size, COIR_NEVER) == (ssize_t)order->size
+    return coir_stream_read_full(server->orders, server->bytes, order->size, COIR_NEVER) == (ssize_t)order->size
                ? 0
                : -EPIPE;
 }
@@ -78,7 +79,7 @@ reply(struct server *server, const struct order *order, int result)
     const char *detail = result < 0 ? coir_error_detail() : "";
     struct answer said = {result, result < 0 ? 0 : order->size, strlen(detail)};
     struct iovec parts[] = {{&said, sizeof said}, {server->bytes, said.size}, {(void *)(uintptr_t)detail, said.detail}};
-    return coir_stream_write_parts(server->stream, parts, 3, COIR_NEVER);
+    return coir_stream_write_parts(server->answers, parts, 3, COIR_NEVER);
 }
 
 /* The process's own function: 0 when it is told that there is no more. */
@@ -88,11 +89,13 @@ serve(void *arg)
     struct server server = {.function = NULL};
     struct order order;
     int32_t pid = cr_process_self();
-    int error = coir_stream_from(coir_task_descriptor(0), &server.stream);
+    int error = coir_stream_from(coir_task_descriptor(0), &server.orders);
     (void)arg;
     cr_moment(CR_MOMENT_JOB_FIRST);
     if (!error)
-        error = coir_stream_write(server.stream, &pid, sizeof pid, COIR_NEVER);
+        error = coir_stream_from(coir_task_descriptor(1), &server.answers);
+    if (!error)
+        error = coir_stream_write(server.answers, &pid, sizeof pid, COIR_NEVER);
     while (!error && !(error = take_order(&server, &order))) {
         int result = server.unknown ? cr_fail(-ENOEXEC, "a worker of the pool does not have this function: %s",
                                               coir_error_text(server.unknown))
@@ -107,7 +110,8 @@ serve(void *arg)
         cr_moment(CR_MOMENT_JOB_ANSWERED);
     }
     cr_moment(CR_MOMENT_JOB_LAST);
-    coir_stream_close(server.stream);
+    coir_stream_close(server.orders);
+    coir_stream_close(server.answers);
     cr_free(server.bytes);
     return error == -EPIPE ? 0 : error;
 }
@@ -127,27 +131,35 @@ watch(void *arg)
         }
     }
     cr_store_rel(&process->has_ended, true); /* pairs with cr_pool_process_lives */
-    (void)cr_world.shutdown(coir_stream_fd(process->stream), SHUT_RDWR);
+    (void)cr_world.shutdown(coir_stream_fd(process->orders), SHUT_RDWR);
+    (void)cr_world.shutdown(coir_stream_fd(process->answers), SHUT_RDWR);
     return 0;
 }
 
 bool
 cr_pool_process_lives(const struct cr_pool_process *process)
 {
-    return process->stream && !cr_load_acq(&process->has_ended);
+    return process->orders && !cr_load_acq(&process->has_ended);
+}
+
+static void
+let_go(struct cr_pool_process *process)
+{
+    (void)coir_stream_close(process->orders);
+    (void)coir_stream_close(process->answers);
+    process->orders = process->answers = NULL;
 }
 
 void
 cr_pool_process_end(struct cr_pool_process *process)
 {
     COIR_SHIELD();
-    if (!process->stream)
+    if (!process->orders)
         return;
-    (void)coir_stream_shutdown(process->stream, COIR_NEVER);
+    (void)coir_stream_shutdown(process->orders, COIR_NEVER);
     coir_cancel(process->watcher);
     (void)coir_join(process->watcher, NULL, COIR_NEVER);
-    (void)coir_stream_close(process->stream);
-    process->stream = NULL;
+    let_go(process);
 }
 
 /* It has died: what is to be told of that. */
@@ -168,7 +180,7 @@ greet(struct cr_pool_process *process)
 {
     COIR_SHIELD();
     process->pid = 0;
-    if (coir_stream_read_full(process->stream, &process->pid, sizeof process->pid, COIR_NEVER) == sizeof process->pid)
+    if (coir_stream_read_full(process->answers, &process->pid, sizeof process->pid, COIR_NEVER) == sizeof process->pid)
         return 0;
     cr_pool_process_end(process);
     if (process->how < 0 && !coir_killed_by(process->how))
@@ -176,39 +188,48 @@ greet(struct cr_pool_process *process)
     return cr_fail(-EOWNERDEAD, "a worker of the pool has died as it began");
 }
 
-/* The process and its watcher, which uses our end of the socket. */
+/* The process, and its watcher, which uses our ends of the sockets. */
 static int
-begin(struct cr_pool_process *process)
+begin_with(struct cr_pool_process *process, const int fds[2])
 {
-    struct coir_stream *ends[2];
-    struct coir_task_options options = {.name = process->pool->name, .carrier = COIR_ON_PROCESS, .daemon = true};
-    int fd, error = coir_stream_pair(ends);
-    if (error)
-        return error;
-    fd = coir_stream_fd(ends[1]);
-    options.descriptors = &fd;
-    options.descriptor_count = 1;
-    process->stream = ends[0];
+    struct coir_task_options options = {.name = process->pool->name,
+                                        .carrier = COIR_ON_PROCESS,
+                                        .descriptors = fds,
+                                        .descriptor_count = 2,
+                                        .daemon = true};
+    int error;
     process->known = NULL;
     cr_store_rel(&process->has_ended, false);
     error = coir_go(serve, NULL, &options, &process->task);
-    (void)coir_stream_close(ends[1]);
     if (error)
-        goto fail_close;
+        return error;
     options = (struct coir_task_options){.name = process->pool->name, .carrier = COIR_ON_FIBER};
     error = coir_go(watch, process, &options, &process->watcher);
-    if (error)
-        goto fail_join;
-    return greet(process);
-
-fail_join : {
-    COIR_SHIELD(); /* else a canceled task would leave the other one's handle behind */
-    (void)coir_stream_shutdown(process->stream, COIR_NEVER);
-    (void)coir_join(process->task, NULL, COIR_NEVER);
+    if (error) {
+        COIR_SHIELD(); /* else a canceled task would leave the other one's handle behind */
+        (void)coir_stream_shutdown(process->orders, COIR_NEVER);
+        (void)coir_join(process->task, NULL, COIR_NEVER);
+    }
+    return error;
 }
-fail_close:
-    (void)coir_stream_close(process->stream);
-    process->stream = NULL;
+
+static int
+begin(struct cr_pool_process *process)
+{
+    struct coir_stream *there[2], *back[2];
+    int error = coir_stream_pair(there);
+    if (error)
+        return error;
+    error = coir_stream_pair(back);
+    process->orders = there[0];
+    process->answers = back[0];
+    if (!error)
+        error = begin_with(process, (int[]){coir_stream_fd(there[1]), coir_stream_fd(back[1])});
+    (void)coir_stream_close(there[1]);
+    (void)coir_stream_close(back[1]);
+    if (!error)
+        return greet(process);
+    let_go(process);
     return error;
 }
 
@@ -219,17 +240,17 @@ exchange(struct cr_pool_process *process, struct order *order, const struct cr_f
 {
     struct iovec parts[] = {
         {order, sizeof *order}, {(void *)(uintptr_t)name, order->is_named ? sizeof *name : 0}, {bytes, order->size}};
-    if (coir_stream_write_parts(process->stream, parts, 3, COIR_NEVER) ||
-        coir_stream_read_full(process->stream, said, sizeof *said, COIR_NEVER) != sizeof *said ||
+    if (coir_stream_write_parts(process->orders, parts, 3, COIR_NEVER) ||
+        coir_stream_read_full(process->answers, said, sizeof *said, COIR_NEVER) != sizeof *said ||
         said->size > order->size || said->detail > DETAIL_MOST ||
-        coir_stream_read_full(process->stream, bytes, said->size, COIR_NEVER) != (ssize_t)said->size)
+        coir_stream_read_full(process->answers, bytes, said->size, COIR_NEVER) != (ssize_t)said->size)
         return -EPIPE;
     if (!said->detail)
         return 0;
     *detail = cr_alloc_zero(said->detail + 1);
     if (!*detail)
         return -EPIPE; /* what it said is in the way of all that follows */
-    if (coir_stream_read_full(process->stream, *detail, said->detail, COIR_NEVER) != (ssize_t)said->detail)
+    if (coir_stream_read_full(process->answers, *detail, said->detail, COIR_NEVER) != (ssize_t)said->detail)
         return -EPIPE;
     return 0;
 }

@@ -12,9 +12,10 @@ struct coir_task;
 
 struct cr_pool_process {
     struct coir_pool *pool;
-    struct coir_stream *stream; /* to it; NULL: there is no process */
-    struct coir_task *task;     /* it; the watcher joins it, */
-    struct coir_task *watcher;  /* which ends the stream when it ends */
+    struct coir_stream *orders;  /* to it; NULL: there is no process */
+    struct coir_stream *answers; /* from it */
+    struct coir_task *task;      /* it; the watcher joins it, */
+    struct coir_task *watcher;   /* which ends the streams when it ends */
     int32_t pid;
     int how; /* it has ended; the watcher's until that is joined */
     CR_ATOMIC(bool) has_ended;

@@ -131,7 +131,7 @@ next_job(struct coir_pool *pool, struct coir_task *self, struct cr_pool_process 
             return job;
         }
         if (!stay || pool->is_shut || pool->broken) {
-            if (process && process->stream) {
+            if (process && process->orders) {
                 cr_pool_release(pool);
                 cr_pool_process_end(process);
                 continue; /* some may have come meanwhile, trusting in this worker */

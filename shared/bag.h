@@ -8,7 +8,7 @@
 
 enum cr_bag_kind { CR_BAG_MUTEX = 1, CR_BAG_SEMAPHORE, CR_BAG_EVENT, CR_BAG_QUEUE };
 
-enum { CR_LABEL_VERSION = 1 };
+enum { CR_LABEL_VERSION = 2 };
 #define CR_LABEL_MAGIC UINT64_C(0x646572616873666f) /* "ofshared" */
 
 struct cr_label {

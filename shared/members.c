@@ -22,24 +22,32 @@ read_member(const struct cr_member *member)
 }
 
 bool
-cr_member_has_ended(const struct cr_shared_memory *memory, size_t number)
+cr_owner_has_ended(const struct cr_shared_memory *memory, uint64_t owner)
 {
+    size_t number = cr_owner_member(owner);
     struct cr_life process;
     if (number >= CR_MEMBERS)
         return true; /* nobody has such a number */
     process = read_member(&memory->members[number]);
-    return cr_life_is_over(&process);
+    return process.pid != cr_owner_pid(owner) || cr_life_is_over(&process); /* of one that lives it does not change */
 }
 
-/* What it had in hand is lost, of which one is told once. Marked first: who ends in between has done half of it, and the
- * next does it again. */
-static void
-empty_hand(struct cr_shared_memory *memory, struct cr_member *member)
+static uint64_t
+hand_of(int32_t pid, uint32_t items)
 {
-    if (!cr_load_acq(&member->hand))
+    return (uint64_t)(uint32_t)pid << 32 | items;
+}
+
+/* What the process had in hand is lost, of which one is told once. Marked first: who ends in between has done half of it, and
+ * the next does it again. Who is late leaves the hand of the next process with this number alone. */
+static void
+empty_hand(struct cr_shared_memory *memory, struct cr_member *member, int32_t pid)
+{
+    uint64_t hand = cr_load_acq(&member->hand);
+    if (!cr_hand_items(hand) || hand != hand_of(pid, cr_hand_items(hand)))
         return;
     cr_store_rel(&memory->lost, 1); /* pairs with the swap of who joins */
-    cr_store_rel(&member->hand, 0);
+    (void)cr_cas_ar(&member->hand, &hand, hand_of(pid, 0));
 }
 
 bool
@@ -48,10 +56,12 @@ cr_members_have(struct cr_shared_memory *memory)
     bool have = false;
     for (size_t i = 0; i < CR_MEMBERS; i++) {
         struct cr_member *member = &memory->members[i];
-        if (!cr_load_acq(&member->hand))
+        struct cr_life process;
+        if (!cr_hand_items(cr_load_acq(&member->hand)))
             continue;
-        if (cr_load_acq(&member->pid) && cr_member_has_ended(memory, i))
-            empty_hand(memory, member);
+        process = read_member(member);
+        if (process.pid > 0 && cr_life_is_over(&process))
+            empty_hand(memory, member, process.pid);
         else
             have = true;
     }
@@ -60,11 +70,14 @@ cr_members_have(struct cr_shared_memory *memory)
 
 /* Nobody is behind this number any more, if it was this process and does not own the mutex. */
 static void
-vacate(struct cr_shared_memory *memory, size_t number, int32_t pid)
+vacate(struct cr_shared_memory *memory, size_t number, const struct cr_life *process)
 {
     struct cr_member *member = &memory->members[number];
-    empty_hand(memory, member);
-    cr_store_rel(&member->born, 0); /* else the next one is taken for this one until it has said when it began */
+    int32_t pid = process->pid;
+    uint64_t born = process->born;
+    empty_hand(memory, member, pid);
+    if (born) /* else the next one is taken for this one until it has said when it began */
+        (void)cr_cas_ar(&member->born, &born, 0);
     if (cr_owner_member(cr_load_acq(&memory->owner)) == number)
         (void)cr_cas_ar(&member->pid, &pid, CR_MEMBER_LEFT); /* whoever wants the mutex finds that */
     else
@@ -78,10 +91,12 @@ enter(struct cr_shared_memory *memory, const struct cr_life *self)
     for (int sweep = 0; sweep < 2; sweep++) {
         for (size_t i = 0; i < CR_MEMBERS; i++) {
             struct cr_member *member = &memory->members[i];
-            int32_t nobody = 0, pid = cr_load_acq(&member->pid);
-            if (sweep && pid && cr_owner_member(cr_load_acq(&memory->owner)) != i && cr_member_has_ended(memory, i))
-                vacate(memory, i, pid);
+            struct cr_life process = read_member(member);
+            int32_t nobody = 0;
+            if (sweep && process.pid && cr_owner_member(cr_load_acq(&memory->owner)) != i && cr_life_is_over(&process))
+                vacate(memory, i, &process);
             if (!cr_load_acq(&member->pid) && cr_cas_ar(&member->pid, &nobody, self->pid)) {
+                cr_store_rel(&member->hand, hand_of(self->pid, 0));
                 cr_store_rel(&member->born, self->born);
                 return (int)i;
             }
@@ -104,7 +119,7 @@ cr_members_mine(struct cr_members *members)
         return number;
     wanted = (uint64_t)self.pid << 32 | (uint32_t)number;
     if (!cr_cas_ar(&members->mine, &mine, wanted)) { /* another thread was faster */
-        vacate(members->memory, (size_t)number, self.pid);
+        vacate(members->memory, (size_t)number, &self);
         return (int)(mine & UINT32_MAX);
     }
     cr_members_ring(members); /* who watches all has one more to watch */
@@ -115,10 +130,11 @@ void
 cr_members_leave(struct cr_members *members)
 {
     uint64_t mine = cr_load_acq(&members->mine);
-    pid_t self = cr_life_pid();
-    if (mine >> 32 != (uint64_t)self)
+    struct cr_life self = {.pid = cr_life_pid()};
+    if (mine >> 32 != (uint64_t)self.pid)
         return; /* it is a parent's */
-    vacate(members->memory, mine & UINT32_MAX, self);
+    self.born = cr_load_rlx(&members->memory->members[mine & UINT32_MAX].born);
+    vacate(members->memory, mine & UINT32_MAX, &self);
     cr_members_ring(members);
 }
 

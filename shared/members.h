@@ -20,13 +20,16 @@ enum { CR_MEMBERS = CR_WATCHED_MOST };
 struct cr_member {
     CR_ATOMIC(int32_t) pid;   /* 0: nobody; CR_MEMBER_LEFT */
     CR_ATOMIC(uint64_t) born; /* as struct cr_life has it */
-    CR_ATOMIC(uint64_t) hand; /* items of a queue that it has got, or is trying to get, and is not done with */
+    CR_ATOMIC(uint64_t)
+    hand; /* pid << 32 | items of a queue that it has got, or is trying to get, and is not done with */
 };
 enum { CR_MEMBER_LEFT = -1 }; /* but it had something */
 
-/* All of it may be spoilt by another process: nothing is taken for granted. */
+/* All of it may be spoilt by another process: nothing is taken for granted. Numbers are used again: a word that others than
+ * the member itself may change when it has ended, its hand and the owner, says whose it is, and they change what they have looked
+ * at or nothing. */
 struct cr_shared_memory {
-    CR_ATOMIC(uint64_t) owner;    /* of a mutex: its member's number + 1, and which task of that; 0: free */
+    CR_ATOMIC(uint64_t) owner;    /* of a mutex, see below; 0: free */
     CR_ATOMIC(uint32_t) sleepers; /* there are, or were */
     CR_ATOMIC(uint32_t) lost;     /* 1: somebody has ended with items in its hand */
     CR_ATOMIC(int64_t) inside;    /* items of a queue */
@@ -39,12 +42,33 @@ struct cr_members {
     CR_ATOMIC(uint64_t) mine; /* pid << 32 | this process's number; 0: not yet */
 };
 
-enum { CR_OWNER_SHIFT = 52 };
+/* An owner is its member's number + 1, its pid (Linux has none of more bits), and which task of that process: a slot, and what is
+ * left of room for its generation. */
+enum { CR_OWNER_NUMBER = 55, CR_OWNER_PID = 33, CR_PID_BITS = CR_OWNER_NUMBER - CR_OWNER_PID };
+
+static inline uint64_t
+cr_owner_name(size_t number, int32_t pid, uint64_t task)
+{
+    return ((uint64_t)number + 1) << CR_OWNER_NUMBER | (uint64_t)pid << CR_OWNER_PID |
+           (task & ((UINT64_C(1) << CR_OWNER_PID) - 1));
+}
 
 static inline size_t
 cr_owner_member(uint64_t owner)
 {
-    return (owner >> CR_OWNER_SHIFT) - 1; /* at most 4,095: see cr_member_has_ended */
+    return (owner >> CR_OWNER_NUMBER) - 1; /* at most 511: see cr_owner_has_ended */
+}
+
+static inline int32_t
+cr_owner_pid(uint64_t owner)
+{
+    return (int32_t)(owner >> CR_OWNER_PID & ((1u << CR_PID_BITS) - 1));
+}
+
+static inline uint32_t
+cr_hand_items(uint64_t hand)
+{
+    return (uint32_t)hand;
 }
 
 /* The calling process's number; it becomes a member if it is none. -EUSERS: there are too many. */
@@ -52,7 +76,7 @@ int cr_members_mine(struct cr_members *members);
 /* The calling process leaves, if it is a member. */
 void cr_members_leave(struct cr_members *members);
 
-bool cr_member_has_ended(const struct cr_shared_memory *memory, size_t number);
+bool cr_owner_has_ended(const struct cr_shared_memory *memory, uint64_t owner);
 /* What those that have ended had in hand is marked as lost; whether anybody has something in hand still. */
 bool cr_members_have(struct cr_shared_memory *memory);
 

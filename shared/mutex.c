@@ -103,7 +103,7 @@ try(struct cr_shared_memory *memory, uint64_t me, uint64_t *owner)
     while (!cr_cas_acq(&memory->owner, owner, me)) { /* pairs with unlock */
         if (*owner == me)
             return -EDEADLK;
-        if (!cr_member_has_ended(memory, cr_owner_member(*owner)))
+        if (!cr_owner_has_ended(memory, *owner))
             return -EAGAIN;
         if (cr_cas_acq(&memory->owner, owner, me)) {
             cr_moment(CR_MOMENT_LOCKED);
@@ -137,10 +137,12 @@ wait_for_it(struct cr_members *members, uint64_t me, coir_time deadline)
     return result == -EAGAIN ? error : result;
 }
 
+/* The calling task, as an owner; number: of this process. */
 static uint64_t
-name_of(int number, const struct coir_task *task)
+my_name(const struct coir_shared_mutex *mutex, int number)
 {
-    return ((uint64_t)number + 1) << CR_OWNER_SHIFT | (cr_load_rlx(&task->id) & ((UINT64_C(1) << CR_OWNER_SHIFT) - 1));
+    int32_t pid = (int32_t)(cr_load_rlx(&mutex->members.mine) >> 32);
+    return cr_owner_name((size_t)number, pid, cr_load_rlx(&cr_task_self()->id));
 }
 
 int
@@ -151,7 +153,7 @@ coir_shared_mutex_lock(struct coir_shared_mutex *mutex, coir_time deadline)
     cr_check_deadline(deadline);
     if (number < 0)
         return number;
-    me = name_of(number, cr_task_self());
+    me = my_name(mutex, number);
     result = try(mutex->members.memory, me, &owner);
     if (result == -EDEADLK)
         return cr_fail(result, "coir_shared_mutex_lock: this task has it already");
@@ -164,7 +166,7 @@ void
 coir_shared_mutex_unlock(struct coir_shared_mutex *mutex)
 {
     int number = cr_members_mine(&mutex->members);
-    uint64_t me = number < 0 ? 0 : name_of(number, cr_task_self());
+    uint64_t me = number < 0 ? 0 : my_name(mutex, number);
     if (!me || !cr_cas_rel(&mutex->members.memory->owner, &me, 0)) /* pairs with try */
         cr_misuse("coir_shared_mutex_unlock: this task has not got it");
     cr_moment(CR_MOMENT_UNLOCKED);

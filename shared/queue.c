@@ -177,7 +177,7 @@ coir_shared_queue_shutdown(struct coir_shared_queue *queue)
 static void
 let_go(struct coir_shared_queue *queue, struct cr_member *member)
 {
-    if (cr_sub_ar(&member->hand, 1) == 1) {
+    if (cr_hand_items(cr_sub_ar(&member->hand, 1)) == 1) {
         cr_moment(CR_MOMENT_DONE_TOLD);
         cr_members_ring(&queue->members);
     }
@@ -215,7 +215,7 @@ coir_shared_queue_done(struct coir_shared_queue *queue)
 {
     int number = cr_members_mine(&queue->members);
     struct cr_member *member = number < 0 ? NULL : &queue->members.memory->members[number];
-    if (!member || !cr_load_rlx(&member->hand))
+    if (!member || !cr_hand_items(cr_load_rlx(&member->hand)))
         cr_misuse("coir_shared_queue_done: more often than this process got something");
     cr_moment(CR_MOMENT_DONE);
     let_go(queue, member);

@@ -640,7 +640,7 @@ START_TEST(something_else_is_refused_with_a_sentence)
     must_refuse(pack(&label, sizeof label, (int[]){post, bell, memory}, 3), "was not made by coir");
     label = right;
     label.version++;
-    must_refuse(pack(&label, sizeof label, (int[]){post, bell, memory}, 3), "version 2");
+    must_refuse(pack(&label, sizeof label, (int[]){post, bell, memory}, 3), "version 3");
     label = right;
     label.kind = CR_BAG_EVENT;
     must_refuse(pack(&label, sizeof label, (int[]){post, bell, memory}, 3), "is a shared event");
@@ -729,24 +729,80 @@ START_TEST(spoilt_memory_does_no_harm)
 }
 END_TEST
 
+static int
+do_nothing(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+static pid_t
+one_that_has_ended(void)
+{
+    pid_t pid = other_start(do_nothing, NULL);
+    other_end(pid);
+    return pid;
+}
+
+static int
+lock_and_leave(void *mutex)
+{
+    return coir_shared_mutex_lock(mutex, COIR_NOW);
+}
+
 START_TEST(too_many_processes_are_refused)
 {
     struct cr_shared_memory *memory;
     struct coir_shared_mutex *mutex = spoilt_mutex(&memory);
+    pid_t ended = one_that_has_ended();
     for (int i = 0; i < CR_MEMBERS; i++)
         memory->members[i].pid = getppid();
     MUST_BE(coir_shared_mutex_lock(mutex, COIR_NOW), -EUSERS);
-    memory->members[200].pid = CR_MEMBER_LEFT;
-    memory->members[200].hand = 3;
+    memory->members[200].pid = ended;
+    memory->members[200].hand = (uint64_t)ended << 32 | 3;
     MUST_BE(coir_shared_mutex_lock(mutex, COIR_NOW), 0);
     MUST_BE(memory->members[200].pid, getpid());
     MUST_BE(memory->lost, 1);
     memory->members[200].born -= 1000000; /* as if this number were another process's by now */
     if (cr_life_born(getpid())) {
-        MUST(cr_member_has_ended(memory, 200));
+        MUST(cr_owner_has_ended(memory, memory->owner));
         MUST_BE(cr_owner_member(memory->owner), 200);
     }
     coir_shared_mutex_close(mutex);
+}
+END_TEST
+
+/* Who ended and who has its number now: what is done for the one must not be done to the other. */
+START_TEST(numbers_are_used_again)
+{
+    struct cr_shared_memory *memory;
+    struct coir_shared_mutex *mutex = spoilt_mutex(&memory), *other;
+    struct cr_member *member = &memory->members[0];
+    pid_t ended = one_that_has_ended();
+    uint64_t ours;
+    AGAIN(mutex, mutex, &other);
+    MUST_BE(coir_shared_mutex_lock(mutex, COIR_NOW), 0);
+    ours = memory->owner;
+    MUST_BE(cr_owner_pid(ours), getpid());
+    coir_shared_mutex_unlock(mutex);
+    coir_shared_mutex_close(mutex);
+    other_end(other_start(lock_and_leave, other)); /* by the same task, in another process */
+    MUST_BE(cr_owner_member(memory->owner), cr_owner_member(ours));
+    MUST(memory->owner != ours);
+    MUST(cr_owner_has_ended(memory, ours) && cr_owner_has_ended(memory, memory->owner));
+    MUST_BE(coir_shared_mutex_lock(other, COIR_NOW), -EOWNERDEAD);
+    coir_shared_mutex_unlock(other);
+    coir_shared_mutex_close(other);
+    member->pid = ended;
+    member->hand = (uint64_t)ended << 32 | 2;
+    MUST(!cr_members_have(memory));
+    MUST_BE(cr_hand_items(member->hand), 0);
+    MUST_BE(memory->lost, 1);
+    memory->lost = 0;
+    member->hand = (uint64_t)getpid() << 32 | 1; /* the next one's, whom who looks has not seen come */
+    (void)cr_members_have(memory);
+    MUST_BE(cr_hand_items(member->hand), 1);
+    MUST_BE(memory->lost, 0);
 }
 END_TEST
 
@@ -838,6 +894,7 @@ add(TCase *cases)
     tcase_add_test(cases, each_kind_refuses_the_others);
     tcase_add_test(cases, spoilt_memory_does_no_harm);
     tcase_add_test(cases, too_many_processes_are_refused);
+    tcase_add_test(cases, numbers_are_used_again);
     tcase_add_test(cases, what_fails_leaves_nothing);
 }
 
