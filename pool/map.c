@@ -33,7 +33,7 @@ begin_chunk(struct map *map, coir_time deadline)
 {
     size_t bytes = length_at(map, map->begun) * map->item_size;
     struct coir_future *job =
-        cr_pool_job(map->function, map->items + map->begun * map->item_size, bytes, map->item_size);
+        cr_pool_job(map->pool, map->function, map->items + map->begun * map->item_size, bytes, map->item_size);
     int error = job ? cr_pool_submit(map->pool, job, deadline) : -ENOMEM;
     if (error) {
         coir_future_free(job);

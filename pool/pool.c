@@ -166,21 +166,6 @@ cr_pool_submit(struct coir_pool *pool, struct coir_future *job, coir_time deadli
     return error;
 }
 
-struct coir_future *
-cr_pool_job(coir_function *function, const void *arg, size_t size, size_t each)
-{
-    struct coir_future *job = coir_future_new(size);
-    if (!job)
-        return NULL;
-    job->made = NULL;
-    job->function = function;
-    job->each = each;
-    job->arg = size ? job->value : (void *)(uintptr_t)arg;
-    if (size)
-        memcpy(job->value, arg, size);
-    return job;
-}
-
 int
 coir_pool_submit(struct coir_pool *pool, coir_function *function, const void *arg, size_t size,
                  struct coir_future **future, coir_time deadline)
@@ -191,7 +176,7 @@ coir_pool_submit(struct coir_pool *pool, coir_function *function, const void *ar
         cr_misuse(
             "coir_pool_submit: the workers of pool '%s' are processes, which cannot follow a pointer: give its size",
             pool->name);
-    job = cr_pool_job(function, arg, size, size);
+    job = cr_pool_job(pool, function, arg, size, size);
     error = job ? cr_pool_submit(pool, job, deadline) : -ENOMEM;
     if (future)
         *future = error ? NULL : job;
@@ -308,6 +293,7 @@ coir_pool_close(struct coir_pool *pool)
     (void)await_leaving(pool, COIR_NEVER);
     (void)cr_guard_take(&pool->word); /* whoever left last may still be giving it back */
     cr_pool_join_threads(pool);
+    cr_pool_free_spares(pool);
     if (pool->own)
         (void)coir_runtime_stop(pool->own, COIR_NEVER);
     cr_free(pool);

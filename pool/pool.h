@@ -20,9 +20,11 @@ struct coir_pool {
     bool is_called;                       /* the thread last woken out of idle has not looked for a job since */
     uintptr_t submitters;                 /* waits of those that found capacity reached, their jobs as items */
     uintptr_t leavers;                    /* waits until no worker is left */
-    size_t workers;                       /* there are, or are being started */
-    size_t lost;                          /* have died, and are not replaced */
-    struct cr_pool_worker *threads;       /* all that were started; to be joined */
+    struct coir_future *spares;           /* blocks of jobs that are over (pool/job.c); through next */
+    size_t spare_count;
+    size_t workers;                 /* there are, or are being started */
+    size_t lost;                    /* have died, and are not replaced */
+    struct cr_pool_worker *threads; /* all that were started; to be joined */
     bool is_shut;
     int broken; /* the failure of a start function */
     /* Constant. */
@@ -46,9 +48,16 @@ struct coir_task *cr_pool_call_worker(struct coir_pool *pool);
 /* Joins the threads; all workers have left. */
 void cr_pool_join_threads(struct coir_pool *pool);
 
-/* pool/pool.c */
+/* pool/job.c */
 /* One that is handed in with cr_pool_submit and freed by the caller, too; each: bytes of an item, size: of all. NULL. */
-struct coir_future *cr_pool_job(coir_function *function, const void *arg, size_t size, size_t each);
+struct coir_future *cr_pool_job(struct coir_pool *pool, coir_function *function, const void *arg, size_t size,
+                                size_t each);
+/* A worker's share of a job that is over. */
+void cr_pool_end_job(struct coir_pool *pool, struct coir_future *job);
+/* Under the guard. */
+void cr_pool_free_spares(struct coir_pool *pool);
+
+/* pool/pool.c */
 int cr_pool_submit(struct coir_pool *pool, struct coir_future *job, coir_time deadline);
 /* It is not wanted any more: canceled, if it has not begun; freed. */
 void cr_pool_abandon(struct coir_future *job);

@@ -153,7 +153,7 @@ cr_pool_run_items(coir_function *function, char *items, size_t each, size_t size
 }
 
 static void
-run(struct coir_future *job, struct coir_task *self, struct cr_pool_process *process)
+run(struct coir_pool *pool, struct coir_future *job, struct coir_task *self, struct cr_pool_process *process)
 {
     if (cr_future_begin(job, cr_load_rlx(&self->id)) || CR_MUTANT(CANCELED_IS_RUN)) {
         char *detail = NULL;
@@ -169,7 +169,7 @@ run(struct coir_future *job, struct coir_task *self, struct cr_pool_process *pro
         }
         cr_future_end(job, result, detail);
     }
-    coir_future_free(job);
+    cr_pool_end_job(pool, job);
 }
 
 /* Runs the start function. */
@@ -285,7 +285,7 @@ work(void *arg)
     for (uint32_t count = 1; (job = next_job(pool, self, its)); count++) {
         if (its && !cr_pool_process_lives(its) && replace(pool, self, its, job) < 0)
             return 0;
-        run(job, self, its);
+        run(pool, job, self, its);
         if (pool->runtime && count % IN_A_ROW == 0)
             (void)coir_yield(); /* a line that never ends must not keep other fibers from running */
     }

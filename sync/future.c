@@ -24,16 +24,21 @@ struct cr_callback {
 
 static const struct cr_debt_kind debt_kind;
 
+void
+cr_future_init(struct coir_future *future, size_t size)
+{
+    *future = (struct coir_future){.holders = 1, .size = size};
+    future->callbacks_end = &future->callbacks;
+    future->debt.kind = &debt_kind;
+}
+
 struct coir_future *
 coir_future_new(size_t size)
 {
     struct coir_future *future = size > SIZE_MAX / 2 - sizeof *future ? NULL : cr_alloc_zero(sizeof *future + size);
     if (!future)
         return NULL;
-    cr_store_rlx(&future->holders, 1);
-    future->callbacks_end = &future->callbacks;
-    future->size = size;
-    future->debt.kind = &debt_kind;
+    cr_future_init(future, size);
     future->made = __builtin_return_address(0);
     return future;
 }
@@ -64,14 +69,22 @@ end_of(struct coir_future *future)
         cr_free(callback);
     }
     cr_free(future->detail);
-    cr_free(future);
+}
+
+bool
+cr_future_let_go(struct coir_future *future)
+{
+    bool last = cr_sub_ar(&future->holders, 1) == 1;
+    if (last)
+        end_of(future);
+    return last;
 }
 
 void
 coir_future_free(struct coir_future *future)
 {
-    if (future && cr_sub_ar(&future->holders, 1) == 1)
-        end_of(future);
+    if (future && cr_future_let_go(future))
+        cr_free(future);
 }
 
 void

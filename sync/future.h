@@ -31,6 +31,10 @@ struct coir_future {
 /* The flags of word. RUNS: its job has begun, and will set it; DONE: for good; CANCELED: by coir_future_cancel. */
 enum { CR_FUTURE_RUNS = 2, CR_FUTURE_DONE = 4, CR_FUTURE_CANCELED = 8 };
 
+/* What coir_future_new does, in a block that is there; made and value are the caller's. */
+void cr_future_init(struct coir_future *future, size_t size);
+/* Gives the caller's share up: whether it was the last, so that the block is the caller's. */
+bool cr_future_let_go(struct coir_future *future);
 /* From now on only cr_future_end sets it: owner owes it. false: it is done already. */
 bool cr_future_begin(struct coir_future *future, uint64_t owner);
 /* Makes one that has begun done, its value being there; takes detail (may be NULL) over. */

@@ -158,6 +158,50 @@ START_TEST(a_failure_brings_its_sentence_along)
 }
 END_TEST
 
+static int
+do_nothing(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+static int
+fill_up(void *arg)
+{
+    memset(arg, 0xff, 64);
+    return 5;
+}
+
+/* Blocks of small jobs are used again (pool/job.c): neither the value of one that nobody looked at, nor that one was canceled,
+ * is the next one's. */
+static int
+use_blocks_again(void *arg)
+{
+    struct coir_pool *pool = open_pool(arg, 1, NULL);
+    char bytes[64] = {0};
+    for (int i = 0; i < 100; i++) {
+        struct coir_future *future;
+        struct sum sum = {i, i, -1};
+        int cancel;
+        MUST_BE(coir_pool_submit(pool, fill_up, bytes, sizeof bytes, NULL, core_soon()), 0);
+        MUST_BE(coir_pool_submit(pool, fill_up, bytes, sizeof bytes, &future, core_soon()), 0);
+        cancel = coir_future_cancel(future);
+        MUST(!cancel || cancel == -EBUSY || cancel == -EALREADY);
+        coir_future_free(future);
+        MUST_BE(coir_pool_call(pool, do_nothing, NULL, 0, core_soon()), 0);
+        MUST_BE(coir_pool_call(pool, add_up, &sum, sizeof sum, core_soon()), 2 * i);
+        MUST(sum.a == i && sum.answer == 2 * i);
+    }
+    coir_pool_close(pool);
+    return 0;
+}
+
+START_TEST(a_job_finds_nothing_of_the_one_before)
+{
+    play_pool(_i, use_blocks_again);
+}
+END_TEST
+
 /* ---- How many workers ---- */
 
 struct door {
@@ -267,13 +311,6 @@ START_TEST(start_runs_first_in_each_worker)
     play_pool(_i, start_each);
 }
 END_TEST
-
-static int
-do_nothing(void *arg)
-{
-    (void)arg;
-    return 0;
-}
 
 /* With a worker that rests another is not begun: seen by the roll of those that started. */
 static int
@@ -831,6 +868,7 @@ add(TCase *cases)
     tcase_add_loop_test(cases, a_job_works_on_a_copy_that_becomes_the_value, 0, ALL);
     tcase_add_loop_test(cases, shutdown_takes_no_more_and_waits_for_what_it_has, 0, ALL);
     tcase_add_loop_test(cases, a_failure_brings_its_sentence_along, 0, ALL);
+    tcase_add_loop_test(cases, a_job_finds_nothing_of_the_one_before, 0, ALL);
     tcase_add_loop_test(cases, as_many_at_once_as_there_are_workers_and_what_waits_can_be_canceled, 0, ALL);
     tcase_add_loop_test(cases, start_runs_first_in_each_worker, 0, ALL);
     tcase_add_loop_test(cases, an_idle_worker_is_used_before_another_is_begun, 0, ALL);
