@@ -78,10 +78,12 @@ complain(int failure)
 }
 
 static int
-refuse(const char *address, int error)
+refuse(const char *address, bool is_unix, int error)
 {
+    if (is_unix && error == -ENOENT)
+        return cr_fail(error, "cannot listen on %s: its folder is not there", address);
     return cr_fail(error, "cannot listen on %s: %s%s", address, coir_error_text(error),
-                   error == -EACCES ? "; choose a port above 1023 or grant CAP_NET_BIND_SERVICE" : "");
+                   error == -EACCES && !is_unix ? "; choose a port above 1023 or grant CAP_NET_BIND_SERVICE" : "");
 }
 
 static int
@@ -136,7 +138,7 @@ fail_close:
     (void)cr_world.close(made->fd);
 fail_free:
     cr_free(made);
-    return refuse(address, error);
+    return refuse(address, parsed.storage.ss_family == AF_UNIX, error);
 }
 
 int

@@ -133,15 +133,17 @@ START_TEST(refusals)
     static const struct {
         const char *address;
         int error;
-    } table[] = {{"udp://127.0.0.1:0", -EINVAL},
-                 {"nonsense", -EINVAL},
-                 {"localhost:http", -EINVAL},
-                 {"192.0.2.1:0", -EADDRNOTAVAIL},
-                 {"unix:/tmp/no/such/folder/socket", -ENOENT}};
+        const char *sentence;
+    } table[] = {{"udp://127.0.0.1:0", -EINVAL, "tcp:// or unix:"},
+                 {"nonsense", -EINVAL, ""},
+                 {"localhost:http", -EINVAL, ""},
+                 {"192.0.2.1:0", -EADDRNOTAVAIL, "cannot listen on"},
+                 {"unix:/tmp/no/such/folder/socket", -ENOENT, "its folder is not there"}};
     struct coir_listener *listener = (struct coir_listener *)&listener;
     ck_assert_int_eq(coir_listener_open(table[_i].address, NULL, &listener), table[_i].error);
     ck_assert_ptr_null(listener);
     ck_assert_ptr_nonnull(strstr(coir_error_detail(), table[_i].address));
+    ck_assert_ptr_nonnull(strstr(coir_error_detail(), table[_i].sentence));
 }
 END_TEST
 
