@@ -207,6 +207,18 @@ cr_ready_interest(const struct cr_ready *ready, int fd, uint32_t generation)
            (cr_list_is_empty(&row->waiting[CR_OP_OUT]) ? 0 : CR_EVENT_OUT);
 }
 
+void
+cr_ready_each(struct cr_ready *ready, void (*each)(struct cr_ready *ready, int fd, uint32_t generation))
+{
+    for (int i = 0; i < CHUNKS; i++)
+        for (int k = 0; ready->chunks[i] && k < CHUNK; k++) {
+            const struct cr_ready_row *row = &ready->chunks[i][k];
+            int fd = i * CHUNK + k;
+            if (row->attached && row->generation == cr_descriptor_generation(fd))
+                each(ready, fd, row->generation);
+        }
+}
+
 static bool
 try_first(struct cr_ready *ready, struct cr_ready_row *row, enum cr_op_direction direction)
 {

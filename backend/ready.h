@@ -44,6 +44,8 @@ void cr_ready_fini(struct cr_ready *ready);
 void cr_ready_event(struct cr_ready *ready, int fd, uint32_t generation, unsigned events);
 /* Tries the first that waits in each direction: whether one has a result. */
 bool cr_ready_try(struct cr_ready *ready, int fd, uint32_t generation);
+/* All that are attached and not closed. */
+void cr_ready_each(struct cr_ready *ready, void (*each)(struct cr_ready *ready, int fd, uint32_t generation));
 /* Who waits there, CR_EVENT_IN | CR_EVENT_OUT; -1: the descriptor that was attached has been closed. */
 int cr_ready_interest(const struct cr_ready *ready, int fd, uint32_t generation);
 

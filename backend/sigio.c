@@ -1,9 +1,10 @@
 /* backend/sigio.c: signal-driven readiness, the fourth of the five I/O models: F_SETSIG, F_SETOWN_EX, O_ASYNC.
  *
  * A descriptor that is waited for is told to send a real-time signal, with its number inside, to this worker's thread at
- * each change; as the change may have come before that, whatever is new is tried once more at the next wait. The signals
- * stay blocked and are read, many at a time, from a signalfd: no handler runs, no call is interrupted. They queue up to
- * RLIMIT_SIGPENDING; a change for which there is no room becomes a plain SIGIO, and then everything that waits is tried.
+ * each change; as the change may have come before that, the thread sends itself the first one. The signals stay blocked
+ * and are read, many at a time, from a signalfd: no handler runs, no call is interrupted. They queue up to
+ * RLIMIT_SIGPENDING; a change for which there is no room becomes a plain SIGIO, and then everything that waits is tried, by
+ * every worker.
  *
  * It takes two signals, SIGRTMIN + 5 and SIGIO. They are blocked in all threads that coir makes, as all signals are, and
  * in the one that starts the runtime, where they stay blocked; what that thread executes later inherits it.
@@ -12,16 +13,14 @@
  * to the other workers that descriptor.h knows to be attached. A signal cannot say "and this was the last": a short read
  * never counts as drained (CR_EVENT_MORE), which costs one more system call for each message.
  *
- * What sends no signals (an eventfd, another poller) is asked about by the poll that waits for them, up to 32 descriptors.
+ * The worker sleeps in an epoll (epoll.h) that has the signalfd in it, and what sends no signals: an eventfd, another poller.
  * Known: a Unix socket's peer that only stops reading sends no signal, so a writer that waits for room there does not learn it;
  * nor does who waits at a Unix datagram socket that is shut down, so a shared queue's shutdown (coir/shared.h) is not heard in
  * another worker. O_ASYNC and the owner belong to the description, which other processes may share: off unless chosen. Where a
  * queued signal does not come back (emulators), open answers -ENOSYS. */
 #include "backend/descriptor.h"
-#include "backend/level.h"
+#include "backend/epoll.h"
 #include "base/fault.h"
-#include "base/memory.h"
-#include "base/time.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,20 +32,16 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { SLOTS = 64, SIGNALS = 64 /* read at once */, SILENT = 32, FIRST_PRUNE = 64 };
+enum { SLOTS = 64, SIGNALS = 16 /* read at once */ };
 
-struct sigio {
-    struct cr_level level; /* its list and its bell */
-    int signals;           /* signalfd */
-    size_t told;           /* of level.watched: who has been tried since it was attached */
-    size_t prune_at;       /* length of the list at which those that are closed are taken out */
-    struct cr_watched silent[SILENT];
-    int silent_count;
-    struct signalfd_siginfo read[SIGNALS];
-};
-
-/* By slot: the thread of the worker there; 0: it has not waited for anything yet. */
-static CR_ATOMIC(uint32_t) threads[SLOTS];
+/* By slot. */
+static struct {
+    CR_ATOMIC(uint32_t) thread; /* of the worker there; 0: it has not waited for anything yet */
+    CR_ATOMIC(uint32_t) missed; /* a signal has: it is to look at everything */
+    struct cr_ready *ready;     /* NULL: none; under the lock, but for the worker itself */
+    int signals;                /* its signalfd; its own only */
+} workers[SLOTS];
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* so that nobody is woken who is being closed */
 
 static int
 our_signal(void)
@@ -57,57 +52,69 @@ our_signal(void)
 /* ---- Being told ---- */
 
 static void
-prune(struct sigio *self)
+wake_to_look(unsigned slot)
 {
-    for (size_t i = 0; cr_level_interest(&self->level, i) >= 0; i++)
-        continue;
-    self->told = 0; /* they have changed places */
-    self->prune_at = 2 * self->level.count + FIRST_PRUNE;
+    pthread_mutex_lock(&lock);
+    if (workers[slot].ready) {
+        cr_store_rel(&workers[slot].missed, 1); /* pairs with the swap in sigio_wait, behind the bell */
+        cr_epoll_wake(workers[slot].ready);
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+/* A signal as the descriptor sends it: 0 or -errno. */
+static int
+queue(pid_t thread, int fd)
+{
+    siginfo_t info = {.si_code = SI_QUEUE, .si_value.sival_int = fd};
+    return syscall(SYS_rt_tgsigqueueinfo, getpid(), thread, our_signal(), &info) ? -errno : 0;
+}
+
+/* The thread of the first of these workers, whose bit is taken out; *slot: where it is. 0: it waits for nothing yet. */
+static pid_t
+take_first(uint64_t *attached, unsigned *slot)
+{
+    *slot = (unsigned)__builtin_ctzll(*attached);
+    *attached &= *attached - 1;
+    return (pid_t)cr_load_acq(&workers[*slot].thread); /* pairs with attach */
 }
 
 static int
 sigio_attach(struct cr_ready *ready, int fd, uint32_t generation)
 {
-    struct sigio *self = (struct sigio *)ready;
     struct f_owner_ex owner = {F_OWNER_TID, gettid()};
-    int on = 1, error;
-    if (self->level.count >= self->prune_at)
-        prune(self);
-    cr_store_rel(&threads[ready->slot], (uint32_t)owner.pid); /* pairs with send_on */
-    error = cr_level_attach(ready, fd, generation);
-    if (error)
-        return error;
-    if (fcntl(fd, F_SETSIG, our_signal()) == 0 && fcntl(fd, F_SETOWN_EX, &owner) == 0 && ioctl(fd, FIOASYNC, &on) == 0)
+    int on = 1;
+    cr_store_rel(&workers[ready->slot].thread, (uint32_t)owner.pid); /* pairs with take_first */
+    if (fcntl(fd, F_SETSIG, our_signal()) == 0 && fcntl(fd, F_SETOWN_EX, &owner) == 0 &&
+        ioctl(fd, FIOASYNC, &on) == 0) {
+        if (queue(owner.pid, fd))
+            wake_to_look(ready->slot);
         return 0;
-    error = errno == ENOTTY ? -EPERM : -errno; /* its driver sends no signals */
-    self->level.count--;
-    if (error == -EPERM && self->silent_count < SILENT) {
-        self->silent[self->silent_count++] = (struct cr_watched){fd, generation};
-        error = 0;
     }
-    return error;
+    if (errno != ENOTTY) /* else its driver sends none */
+        return -errno;
+    return cr_epoll_register((struct cr_epoll_source *)ready, fd, generation, EPOLLIN | EPOLLOUT | EPOLLET);
 }
 
 static void
 sigio_detach(struct cr_ready *ready, int fd)
 {
     int off = 0;
-    (void)ready;
     (void)ioctl(fd, FIOASYNC, &off); /* a duplicate of it may live on */
+    cr_epoll_detach(ready, fd);
 }
 
 /* ---- What they say ---- */
 
-/* To the other workers at this descriptor. One whose queue is full looks at everything. */
 static void
-send_on(const struct sigio *self, int fd)
+send_on(const struct cr_ready *ready, int fd)
 {
-    uint64_t others = cr_descriptor_attached(fd) & ~(UINT64_C(1) << self->level.ready.slot);
-    siginfo_t info = {.si_code = SI_QUEUE, .si_value.sival_int = fd};
-    for (int slot = 0; others; slot++, others >>= 1) {
-        pid_t thread = others & 1 ? (pid_t)cr_load_acq(&threads[slot]) : 0; /* pairs with attach */
-        if (thread && syscall(SYS_rt_tgsigqueueinfo, getpid(), thread, our_signal(), &info) && errno == EAGAIN)
-            (void)syscall(SYS_tgkill, getpid(), thread, SIGIO);
+    uint64_t others = cr_descriptor_attached(fd) & ~(UINT64_C(1) << ready->slot);
+    while (others) {
+        unsigned slot;
+        pid_t thread = take_first(&others, &slot);
+        if (thread && queue(thread, fd))
+            wake_to_look(slot);
     }
 }
 
@@ -118,171 +125,143 @@ events_of(uint32_t band)
            (band & (POLLERR | POLLHUP | POLLPRI) ? CR_EVENT_FINAL : 0u);
 }
 
-/* Whatever the list has from here on may have changed. */
 static void
-tell_from(struct sigio *self, size_t first)
+may_have_changed(struct cr_ready *ready, int fd, uint32_t generation)
 {
-    for (size_t i = first; i < self->level.count; i++)
-        cr_ready_event(&self->level.ready, self->level.watched[i].fd, self->level.watched[i].generation,
-                       CR_EVENT_IN | CR_EVENT_OUT | CR_EVENT_MORE);
-    self->told = self->level.count;
+    cr_ready_event(ready, fd, generation, CR_EVENT_IN | CR_EVENT_OUT | CR_EVENT_MORE);
 }
 
 static void
-hear(struct sigio *self, const struct signalfd_siginfo *signal)
+hear(struct cr_ready *ready, const struct signalfd_siginfo *signal)
 {
-    bool is_sent_on = signal->ssi_code == SI_QUEUE;
-    int fd = is_sent_on ? signal->ssi_int : signal->ssi_fd;
-    if ((int)signal->ssi_signo != our_signal()) {
-        tell_from(self, 0);
-        return;
+    bool is_sent = signal->ssi_code == SI_QUEUE;
+    int fd = is_sent ? signal->ssi_int : signal->ssi_fd;
+    if ((int)signal->ssi_signo != our_signal()) { /* whose it was is not known */
+        for (unsigned slot = 0; slot < SLOTS; slot++)
+            wake_to_look(slot);
+    } else if (cr_descriptor_check(fd)) {
+        return; /* somebody else's signal */
+    } else if (is_sent) {
+        may_have_changed(ready, fd, cr_descriptor_generation(fd));
+    } else {
+        cr_ready_event(ready, fd, cr_descriptor_generation(fd), events_of(signal->ssi_band) | CR_EVENT_MORE);
+        send_on(ready, fd);
     }
-    if (cr_descriptor_check(fd)) /* somebody else's signal */
-        return;
-    cr_ready_event(&self->level.ready, fd, cr_descriptor_generation(fd),
-                   CR_EVENT_MORE | (is_sent_on ? CR_EVENT_IN | CR_EVENT_OUT : events_of(signal->ssi_band)));
-    if (!is_sent_on)
-        send_on(self, fd);
 }
 
 static void
-hear_all(struct sigio *self)
+hear_all(struct cr_ready *ready)
 {
-    ssize_t size = read(self->signals, self->read, sizeof self->read);
-    for (ssize_t i = 0; size > 0 && i < size / (ssize_t)sizeof self->read[0]; i++)
-        hear(self, &self->read[i]);
-}
-
-/* Those that are closed leave. As in poll.c: a direction in which nobody waits is not asked about. */
-static void
-ask_silent(struct sigio *self, struct pollfd *asked)
-{
-    for (int i = 0; i < self->silent_count;) {
-        int interest = cr_ready_interest(&self->level.ready, self->silent[i].fd, self->silent[i].generation);
-        if (interest < 0) {
-            self->silent[i] = self->silent[--self->silent_count];
-            continue;
-        }
-        asked[i] = (struct pollfd){
-            .fd = interest ? self->silent[i].fd : -1,
-            .events = (short)((interest & CR_EVENT_IN ? POLLIN : 0) | (interest & CR_EVENT_OUT ? POLLOUT : 0))};
-        i++;
-    }
+    struct signalfd_siginfo heard[SIGNALS];
+    ssize_t size = read(workers[ready->slot].signals, heard, sizeof heard);
+    for (ssize_t i = 0; size > 0 && i < size / (ssize_t)sizeof heard[0]; i++)
+        hear(ready, &heard[i]);
 }
 
 static int
 sigio_wait(struct cr_ready *ready, coir_time until)
 {
-    struct sigio *self = (struct sigio *)ready;
-    struct pollfd asked[2 + SILENT] = {{.fd = self->signals, .events = POLLIN},
-                                       {.fd = self->level.bell, .events = POLLIN}};
-    struct timespec limit;
-    int count;
-    if (self->told < self->level.count) {
-        tell_from(self, self->told);
-        until = COIR_NOW;
+    struct cr_epoll_source *self = (struct cr_epoll_source *)ready;
+    int count = cr_epoll_take(self, until);
+    for (int i = 0; i < count; i++) {
+        int fd;
+        uint32_t generation;
+        unsigned events = cr_epoll_event(&self->events[i], &fd, &generation);
+        if (events && fd == workers[ready->slot].signals)
+            hear_all(ready);
+        else if (events)
+            cr_ready_event(ready, fd, generation, events | CR_EVENT_MORE);
     }
-    ask_silent(self, asked + 2);
-    count = ppoll(asked, 2 + (nfds_t)self->silent_count, cr_level_limit(until, cr_now(), &limit), NULL);
-    if (count < 0)
-        return errno == EINTR ? 0 : -errno;
-    for (int i = 0; i < self->silent_count; i++)
-        if (asked[2 + i].revents)
-            cr_ready_event(ready, self->silent[i].fd, self->silent[i].generation,
-                           CR_EVENT_MORE |
-                               events_of((uint32_t)asked[2 + i].revents & (POLLIN | POLLOUT | POLLERR | POLLHUP)));
-    if (asked[0].revents)
-        hear_all(self);
-    if (asked[1].revents)
-        cr_level_hush(&self->level);
-    return 0;
+    if (cr_load_rlx(&workers[ready->slot].missed) && cr_swap_ar(&workers[ready->slot].missed, 0))
+        cr_ready_each(ready, may_have_changed);
+    return count < 0 ? count : 0;
 }
 
 static const struct cr_source source = {
     .attach = sigio_attach,
     .detach = sigio_detach,
     .wait = sigio_wait,
-    .wake = cr_level_wake,
+    .wake = cr_epoll_wake,
 };
 
 /* ---- Opening and closing ---- */
 
 /* A descriptor that lives on goes to another worker that is attached to it and still runs, or stops sending. */
 static void
-give_up(struct sigio *self, int fd)
+give_up(struct cr_ready *ready, int fd, uint32_t generation)
 {
-    uint64_t others = cr_descriptor_attached(fd) & ~(UINT64_C(1) << self->level.ready.slot);
-    for (int slot = 0; others; slot++, others >>= 1) {
-        struct f_owner_ex owner = {F_OWNER_TID, others & 1 ? (pid_t)cr_load_acq(&threads[slot]) : 0};
+    uint64_t others = cr_descriptor_attached(fd) & ~(UINT64_C(1) << ready->slot);
+    (void)generation;
+    while (others) {
+        unsigned slot;
+        struct f_owner_ex owner = {F_OWNER_TID, take_first(&others, &slot)};
         if (owner.pid && fcntl(fd, F_SETOWN_EX, &owner) == 0) {
-            send_on(self, fd);
+            send_on(ready, fd);
             return;
         }
     }
-    sigio_detach(&self->level.ready, fd);
+    sigio_detach(ready, fd);
 }
 
 static void
 sigio_close(void *opened)
 {
-    struct sigio *self = opened;
-    for (size_t i = 0; cr_level_interest(&self->level, i) >= 0; i++)
-        give_up(self, self->level.watched[i].fd);
-    cr_store_rel(&threads[self->level.ready.slot], 0);
-    close(self->signals);
-    cr_level_close(&self->level);
-    cr_free(self);
+    struct cr_ready *ready = opened;
+    cr_ready_each(ready, give_up);
+    pthread_mutex_lock(&lock);
+    cr_store_rel(&workers[ready->slot].thread, 0);
+    workers[ready->slot].ready = NULL;
+    pthread_mutex_unlock(&lock);
+    close(workers[ready->slot].signals);
+    cr_epoll_close(opened);
+}
+
+/* The two signals are blocked here; what they are read from. */
+static int
+open_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, our_signal());
+    sigaddset(&set, SIGIO);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    return CR_FAIL(CR_FAULT_DESCRIPTOR) ? (errno = EMFILE, -1) : signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 /* A signal that is sent to this thread comes back from there. */
 static int
 probe(int signals)
 {
-    siginfo_t info = {.si_code = SI_QUEUE, .si_value.sival_int = -1};
     struct signalfd_siginfo back;
-    if (syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), our_signal(), &info))
-        return errno == EAGAIN ? -EAGAIN : -ENOSYS;
-    return read(signals, &back, sizeof back) == (ssize_t)sizeof back ? 0 : -ENOSYS;
-}
-
-static int
-open_signals(void)
-{
-    sigset_t set;
-    int signals, error;
-    sigemptyset(&set);
-    sigaddset(&set, our_signal());
-    sigaddset(&set, SIGIO);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-    signals = CR_FAIL(CR_FAULT_DESCRIPTOR) ? (errno = EMFILE, -1) : signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (signals < 0)
-        return -errno;
-    error = probe(signals);
+    int error = queue(gettid(), -1);
     if (error)
-        close(signals);
-    return error ? error : signals;
+        return error == -EAGAIN ? error : -ENOSYS;
+    return read(signals, &back, sizeof back) == (ssize_t)sizeof back ? 0 : -ENOSYS;
 }
 
 static int
 sigio_open(void **opened, unsigned slot)
 {
-    struct sigio *self = cr_alloc_zero(sizeof *self);
-    int error = self ? cr_level_open(&self->level, &source, slot) : -ENOMEM;
+    int signals = open_signals(), error = signals < 0 ? -errno : probe(signals);
     if (error)
-        goto fail_free;
-    self->prune_at = FIRST_PRUNE;
-    self->signals = open_signals();
-    if (self->signals < 0) {
-        error = self->signals;
         goto fail_close;
-    }
-    *opened = self;
+    error = cr_epoll_open(&source, slot, opened);
+    if (error)
+        goto fail_close;
+    error = cr_epoll_register(*opened, signals, 0, EPOLLIN);
+    if (error)
+        goto fail_close_epoll;
+    workers[slot].signals = signals;
+    pthread_mutex_lock(&lock);
+    workers[slot].ready = *opened;
+    pthread_mutex_unlock(&lock);
     return 0;
 
+fail_close_epoll:
+    cr_epoll_close(*opened);
 fail_close:
-    cr_level_close(&self->level);
-fail_free:
-    cr_free(self);
+    if (signals >= 0)
+        close(signals);
     return error;
 }
 

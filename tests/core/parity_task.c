@@ -50,7 +50,7 @@ sleep_and_count(void *arg)
 static void
 timers_in_order(struct parity *play)
 {
-    static const int spans[] = {201, 1, 101};
+    static const int spans[] = {401, 1, 201};
     struct core_actor actors[3];
     struct sleeper sleepers[3];
     int next = 0;
