@@ -118,18 +118,11 @@ coir_pool_workers(const struct coir_pool *pool)
 static void
 enqueue(struct coir_pool *pool, struct coir_future *job)
 {
-    struct coir_task *idle;
-    bool start;
+    struct cr_pool_help help;
     cr_pool_append(pool, job);
-    idle = cr_pool_call_worker(pool);
-    start = !idle && pool->workers + pool->lost < pool->limit;
-    if (start)
-        pool->workers++;
+    help = cr_pool_find_help(pool);
     cr_pool_release(pool);
-    if (idle)
-        cr_unpark(idle);
-    if (start)
-        cr_pool_start_worker(pool);
+    cr_pool_send_for(pool, help);
 }
 
 /* Hands the job in; the pool has a share of it then. */

@@ -43,8 +43,13 @@ struct coir_pool {
 void cr_pool_start_worker(struct coir_pool *pool);
 /* Each of its items until one fails: the result. */
 int cr_pool_run_items(coir_function *function, char *items, size_t each, size_t size);
-/* Under the guard, for a job that waits: one of the idle, to be unparked; NULL: there is none, or none is needed. */
-struct coir_task *cr_pool_call_worker(struct coir_pool *pool);
+/* Who is to come for a job that waits: found under the guard, sent for when that is given back. */
+struct cr_pool_help {
+    struct coir_task *idle; /* to be woken; NULL: none */
+    bool start;             /* another worker, counted already */
+};
+struct cr_pool_help cr_pool_find_help(struct coir_pool *pool);
+void cr_pool_send_for(struct coir_pool *pool, struct cr_pool_help help);
 /* Joins the threads; all workers have left. */
 void cr_pool_join_threads(struct coir_pool *pool);
 

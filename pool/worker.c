@@ -67,32 +67,44 @@ leave(struct coir_pool *pool)
 }
 
 /* A thread that is woken takes 5 to 50 us until it looks for a job; of a stream of small ones tens have come by then. So while
- * one is on its way no other is woken: it wakes the next itself if it leaves a job in the line. All have to have been
- * started for that, as only a submitter starts one. A fiber costs next to nothing to wake, and may be long in coming if another
- * keeps its runtime's worker. */
-struct coir_task *
-cr_pool_call_worker(struct coir_pool *pool)
+ * one is on its way no other is woken: it sends for the next itself if it leaves a job in the line. Not before all have been
+ * started: it would start them one after the other. A fiber costs next to nothing to wake, and may be long in coming if
+ * another keeps its runtime's worker. */
+struct cr_pool_help
+cr_pool_find_help(struct coir_pool *pool)
 {
-    struct coir_task *task;
+    struct cr_pool_help help = {NULL, false};
     if (pool->is_called && pool->workers == pool->limit)
-        return NULL;
-    task = cr_waiters_claim(&pool->idle, 0);
-    pool->is_called = task && !pool->runtime;
-    return task;
+        return help;
+    help.idle = cr_waiters_claim(&pool->idle, 0);
+    help.start = !help.idle && pool->workers + pool->lost < pool->limit;
+    pool->is_called = help.idle && !pool->runtime;
+    if (help.start)
+        pool->workers++;
+    return help;
+}
+
+void
+cr_pool_send_for(struct coir_pool *pool, struct cr_pool_help help)
+{
+    if (help.idle)
+        cr_unpark(help.idle);
+    if (help.start)
+        cr_pool_start_worker(pool);
 }
 
 /* Under the guard, which it gives back, by a worker that has taken a job: others can go on because of that. */
 static void
 let_others_on(struct coir_pool *pool, bool was_called)
 {
-    struct coir_task *submitter = CR_MUTANT(ROOM_FORGOTTEN) ? NULL : let_one_in(pool), *worker = NULL;
-    if (was_called && pool->jobs && !CR_MUTANT(NEXT_NOT_CALLED))
-        worker = cr_pool_call_worker(pool);
+    struct coir_task *submitter = CR_MUTANT(ROOM_FORGOTTEN) ? NULL : let_one_in(pool);
+    struct cr_pool_help help = {NULL, false};
+    if ((submitter || was_called) && pool->jobs && !CR_MUTANT(NEXT_NOT_CALLED))
+        help = cr_pool_find_help(pool);
     cr_pool_release(pool);
     if (submitter)
         cr_unpark(submitter);
-    if (worker)
-        cr_unpark(worker);
+    cr_pool_send_for(pool, help);
 }
 
 /* Under the guard, which it gives back. Until there may be a job; whether to look again. */
@@ -266,7 +278,7 @@ replace(struct coir_pool *pool, struct coir_task *self, struct cr_pool_process *
         break_and_leave(pool, self, -EOWNERDEAD);
         return -EOWNERDEAD;
     }
-    idle = cr_pool_call_worker(pool);
+    idle = cr_waiters_claim(&pool->idle, 0);
     leave(pool);
     if (idle)
         cr_unpark(idle);

@@ -414,6 +414,45 @@ START_TEST(submit_waits_while_capacity_is_reached)
 }
 END_TEST
 
+struct meeting {
+    struct coir_event *here, *there;
+};
+
+static int
+meet(void *arg)
+{
+    struct meeting *meeting = arg;
+    coir_event_set(meeting->here);
+    return coir_event_wait(meeting->there, core_soon());
+}
+
+/* The second waits for room when the only worker that has begun takes the first: that lets it in, and needs another. */
+static int
+let_in_who_is_needed(void *arg)
+{
+    struct coir_pool *pool = open_pool(arg, 2, &(struct coir_pool_options){.capacity = 1});
+    for (long round = 0; round < core_rounds(200); round++) {
+        struct coir_event events[2] = {COIR_EVENT_INIT, COIR_EVENT_INIT};
+        struct coir_future *futures[2];
+        for (int i = 0; i < 2; i++) {
+            struct meeting meeting = {&events[i], &events[!i]};
+            MUST_BE(coir_pool_submit(pool, meet, &meeting, sizeof meeting, &futures[i], core_soon()), 0);
+        }
+        for (int i = 0; i < 2; i++) {
+            MUST_BE(coir_future_get(futures[i], NULL, 0, core_soon()), 0);
+            coir_future_free(futures[i]);
+        }
+    }
+    coir_pool_close(pool);
+    return 0;
+}
+
+START_TEST(a_job_that_is_let_in_finds_a_worker)
+{
+    play_pool(_i, let_in_who_is_needed);
+}
+END_TEST
+
 static int
 submit_and_be_refused(void *arg)
 {
@@ -874,6 +913,7 @@ add(TCase *cases)
     tcase_add_loop_test(cases, an_idle_worker_is_used_before_another_is_begun, 0, ALL);
     tcase_add_loop_test(cases, a_start_that_fails_breaks_the_pool, 0, ALL);
     tcase_add_loop_test(cases, submit_waits_while_capacity_is_reached, 0, ALL);
+    tcase_add_loop_test(cases, a_job_that_is_let_in_finds_a_worker, 0, ALL);
     tcase_add_loop_test(cases, shutdown_turns_away_those_who_wait_to_submit, 0, ALL);
     tcase_add_loop_test(cases, close_cancels_what_has_not_begun, 0, ALL);
     tcase_add_loop_test(cases, a_call_that_gives_up_leaves_the_argument_as_it_was, 0, ALL);
