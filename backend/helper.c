@@ -208,6 +208,7 @@ serve(struct server *server)
     sigset_t waiting;
     server->self = getpid();
     (void)prctl(PR_SET_NAME, "coir-helper");
+    cr_process_drop_handlers(); /* once, instead of in each child */
     (void)sigaction(SIGCHLD, &action, NULL);
     sigfillset(&waiting);
     sigdelset(&waiting, SIGCHLD);

@@ -153,12 +153,19 @@ cr_process_stopped(pid_t pid, int watch)
 }
 
 void
+cr_process_drop_handlers(void)
+{
+    struct sigaction action = {.sa_handler = SIG_DFL};
+    for (int number = 1; number < NSIG; number++)
+        (void)sigaction(number, &action, NULL); /* KILL and STOP say no */
+}
+
+void
 cr_process_begin(const char *name, pid_t parent, void (*terminate)(int signal))
 {
     struct sigaction action = {.sa_handler = SIG_DFL};
     sigset_t none;
-    for (int number = 1; number < NSIG; number++)
-        (void)sigaction(number, &action, NULL); /* KILL and STOP say no */
+    (void)sigaction(SIGCHLD, &action, NULL);
     action.sa_handler = terminate;
     action.sa_flags = SA_RESTART;
     (void)sigaction(SIGTERM, &action, NULL);

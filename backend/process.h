@@ -33,8 +33,10 @@ int cr_process_kill(pid_t pid, int watch, int signal); /* -ESRCH, -EINVAL */
 /* The group of this process, if that is there still or has not been waited for: else the number may be anybody's. */
 int cr_process_kill_group(pid_t group, int watch, int signal);
 
-/* In a child that has just been made, in which all signals are blocked: it begins as a program does, with no signal handled
- * or blocked; but for SIGTERM, which calls terminate. It ends by SIGKILL when parent (or its thread that made us) ends, which
+/* In a child that has just been made: no signal is handled any more, nor ignored. */
+void cr_process_drop_handlers(void);
+/* In a child of one that has done that and handles SIGCHLD, in which all signals are blocked: it begins as a program does, with
+ * no signal handled or blocked; but for SIGTERM, which calls terminate. It ends by SIGKILL when parent (or its thread that made us) ends, which
  * may have happened: 0: it stays without one. */
 void cr_process_begin(const char *name, pid_t parent, void (*terminate)(int signal));
 /* The calling process gets signal when parent (or its thread that made us) ends; false: it has ended already. */

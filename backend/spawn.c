@@ -47,10 +47,8 @@ give_up(int line)
 static void
 begin_as_programs_do(void)
 {
-    struct sigaction action = {.sa_handler = SIG_DFL};
     sigset_t none;
-    for (int number = 1; number < NSIG; number++)
-        (void)sigaction(number, &action, NULL);
+    cr_process_drop_handlers();
     sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }

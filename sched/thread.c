@@ -90,8 +90,11 @@ run(void *arg)
     struct cr_carried *carried = arg;
     struct coir_task *task = carried->task;
     struct coir_runtime *runtime = carried->runtime;
+    int result;
     cr_here = (struct cr_here){.task = task, .serving = runtime};
-    finish(task, CR_SHARED_READ(task->function)(task->arg));
+    result = CR_SHARED_READ(task->function)(task->arg);
+    (void)cr_task_self(); /* stops a forked child, whose runtime is not there */
+    finish(task, result);
     hold(runtime);
     cr_list_remove(&carried->link);
     let(runtime);

@@ -118,6 +118,7 @@ fork_and_call(void *arg)
 START_TEST(coir_after_fork)
 {
     static void (*const calls[])(void) = {yield, go, lock, run, go_back};
+    MUST_BE(setenv("COIR_CARRIER", _i ? "thread" : "fiber", 1), 0);
     for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
         for (int workers = 1; workers <= 3; workers += 2)
             core_run(workers, fork_and_call, (void *)(uintptr_t)&calls[i]);
@@ -407,7 +408,7 @@ add(TCase *cases)
     tcase_add_test(cases, chance_is_not_the_parents);
     tcase_add_test(cases, where_it_is_refused);
     tcase_add_test(cases, exec_after_fork);
-    tcase_add_test(cases, coir_after_fork);
+    tcase_add_loop_test(cases, coir_after_fork, 0, 2);
     tcase_add_test(cases, coir_after_the_run);
     tcase_add_test(cases, fork_while_others_are_busy);
 }
