@@ -23,6 +23,7 @@ static CR_ATOMIC(struct cr_signal_set *) sets; /* written under lock */
 static CR_ATOMIC(uint32_t) under_way;          /* handlers */
 static unsigned listeners[NUMBERS];            /* under lock */
 static struct sigaction former[NUMBERS];       /* what was before the first listener */
+static sigset_t forked_mask;                   /* of a child of cr_signal_fork: what it is to have */
 
 static uint64_t
 bit_of(int number)
@@ -84,9 +85,18 @@ cr_signal_fork(void)
             if (listeners[number])
                 (void)sigaction(number, &former[number], NULL);
         cr_signal_begin();
+        forked_mask = before;
+        (void)pthread_mutex_unlock(&lock);
+        return 0;
     }
     let(&before);
     return pid;
+}
+
+void
+cr_signal_forked(void)
+{
+    (void)pthread_sigmask(SIG_SETMASK, &forked_mask, NULL);
 }
 
 static int

@@ -21,8 +21,10 @@ int cr_signal_listen(struct cr_signal_set *set, const int *signals, size_t count
 int cr_signal_take(struct cr_signal_set *set);
 void cr_signal_leave(struct cr_signal_set *set); /* the bell is its own to be closed */
 /* As fork, from a process with one thread: in the child nobody listens, and the signals do what they did before anybody did;
- * what has been printed is printed once. No wait() of the program's own sees the child, where the kernel can do so. */
+ * what has been printed is printed once. No wait() of the program's own sees the child, where the kernel can do so. All signals
+ * wait in the child until cr_signal_forked: so it can listen before the first one comes. */
 pid_t cr_signal_fork(void);
+void cr_signal_forked(void);
 /* In a new process that has its program's memory but not its handlers: nobody listens. */
 void cr_signal_begin(void);
 

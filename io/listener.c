@@ -29,7 +29,8 @@ struct coir_listener {
     bool is_tcp;
     struct cr_lock in; /* accepts take turns */
     struct coir_address address;
-    coir_time pause; /* the last; under in */
+    coir_time pause; /* the last, */
+    coir_time rests; /* and when it ends; under in */
     bool eager;      /* somebody is likely to be there already (cr_op.eager); under in */
 };
 
@@ -176,27 +177,31 @@ static const struct cr_edge relief = {.kind = &relief_kind};
 static const struct cr_edge_kind turn_kind = {.text = "its turn to accept"};
 static const struct cr_edge turn = {.kind = &turn_kind};
 
-/* After a lack of something: sleeps a little, longer each time. */
+/* Until the pause is over: 0. */
 static int
-recover(struct coir_listener *listener, int failure, coir_time deadline)
+rest(struct coir_listener *listener, coir_time deadline)
 {
     struct cr_wait wait;
-    coir_time until;
     int result;
-    if (failure == -EMFILE || failure == -ENFILE)
-        shed(listener->fd);
-    complain(failure);
-    if (deadline == COIR_NOW)
-        return -EAGAIN;
-    listener->pause = !listener->pause                      ? FIRST_PAUSE
-                      : listener->pause * 2 < LONGEST_PAUSE ? listener->pause * 2
-                                                            : LONGEST_PAUSE;
-    until = cr_now() + listener->pause;
     cr_wait_begin_for(&wait, cr_task_self(), &relief);
     wait.closed = &listener->in.word;
     wait.closed_bit = CR_LOCK_CLOSED;
-    result = cr_park(&wait, deadline < until ? deadline : until);
-    return result == -ETIMEDOUT && deadline > until ? 0 : result;
+    result = cr_park(&wait, deadline < listener->rests ? deadline : listener->rests);
+    return result == -ETIMEDOUT && deadline > listener->rests ? 0 : result;
+}
+
+/* After a lack of something: sleeps a little, longer each time; who may not sleep does so when he waits (cr_listener_await). */
+static int
+recover(struct coir_listener *listener, int failure, coir_time deadline)
+{
+    if (failure == -EMFILE || failure == -ENFILE)
+        shed(listener->fd);
+    complain(failure);
+    listener->pause = !listener->pause                      ? FIRST_PAUSE
+                      : listener->pause * 2 < LONGEST_PAUSE ? listener->pause * 2
+                                                            : LONGEST_PAUSE;
+    listener->rests = cr_now() + listener->pause;
+    return deadline == COIR_NOW ? -EAGAIN : rest(listener, deadline);
 }
 
 static bool
@@ -256,7 +261,10 @@ cr_listener_await(struct coir_listener *listener, coir_time deadline)
     if (result)
         return result;
     pending.op = (struct cr_op){.kind = CR_OP_READABLE, .fd = listener->fd};
-    result = cr_operate(&pending, &listener->in, deadline);
+    if (listener->rests > cr_now())
+        result = rest(listener, deadline);
+    if (!result)
+        result = cr_operate(&pending, &listener->in, deadline);
     cr_lock_give(&listener->in, self);
     return result;
 }

@@ -2,6 +2,7 @@
 #include "serve/server.h"
 
 #include "base/memory.h"
+#include "base/time.h"
 #include "sched/task.h"
 
 #include <errno.h>
@@ -10,6 +11,7 @@
 
 enum { FIRST_HANDED_OVER = 3, DATAGRAMS = 1024 /* at once */ };
 #define GRACE (5 * COIR_SECOND)
+#define LONGEST (CR_CLOCK_START / 4) /* so that it can be added to: nine years */
 
 static int
 open_door(struct cr_serve_door *door, const char *address)
@@ -83,6 +85,25 @@ take_doors(struct coir_server *server, int count)
     return error;
 }
 
+static bool
+is_span(coir_time *span)
+{
+    if (*span == COIR_NEVER)
+        *span = LONGEST;
+    return *span >= 0 && *span <= LONGEST;
+}
+
+static int
+take_spans(struct coir_serve_options *options)
+{
+    if (!options->grace)
+        options->grace = GRACE;
+    return is_span(&options->idle) && is_span(&options->whole) && is_span(&options->grace)
+               ? 0
+               : cr_fail(-EINVAL,
+                         "coir_serve: idle, whole and grace are spans, such as 5 * COIR_SECOND, and not moments");
+}
+
 int
 cr_server_open(const char *addresses, const struct coir_server *wanted, bool inherit, struct coir_server **server)
 {
@@ -96,8 +117,8 @@ cr_server_open(const char *addresses, const struct coir_server *wanted, bool inh
     if (!error && !made->handler && made->choice.process_each)
         error = cr_fail(
             -EINVAL, "model fork: it makes a process for each connection, and datagrams have none; take processes:P");
-    if (!made->options.grace)
-        made->options.grace = GRACE;
+    if (!error)
+        error = take_spans(&made->options);
     if (!made->options.connections)
         made->options.connections = made->handler ? SIZE_MAX : DATAGRAMS;
     if (!error)

@@ -14,6 +14,7 @@
 #include <coir/scope.h>
 #include <coir/task.h>
 
+#include "backend/signal.h"
 #include "base/memory.h"
 #include "base/time.h"
 #include "io/listener.h"
@@ -125,6 +126,8 @@ admit(struct coir_server *server, struct coir_stream *stream, void *door, coir_f
         coir_stream_close(stream);
         if (!stream)
             cr_free(door);
+        if (server->only)
+            coir_event_set(&server->told);
         (void)coir_semaphore_release(&server->room);
         return;
     }
@@ -354,6 +357,8 @@ begin_with_signals(struct coir_server *server)
     if (server->options.leave_signals)
         return cr_server_begin(server);
     error = coir_signals_open(numbers, sizeof numbers / sizeof numbers[0], &server->signals);
+    if (server->is_copy)
+        cr_signal_forked();
     if (!error)
         error = cr_server_begin(server);
     if (error)

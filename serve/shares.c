@@ -28,7 +28,7 @@ cr_shares_take(struct cr_shares *shares)
     for (int i = 0; shares && i < CR_SHARES; i++)
         if (cr_load_rlx(&shares->places[i].state) == CR_SHARE_FREE) {
             cr_store_rlx(&shares->places[i].count, 0);
-            cr_store_rlx(&shares->places[i].state, CR_SHARE_COUNTS);
+            cr_store_rlx(&shares->places[i].state, CR_SHARE_APART);
             return i;
         }
     return -1;

@@ -10,7 +10,11 @@
 #include "base/atomic.h"
 
 enum { CR_SHARES = 512 };
-enum cr_share_state { CR_SHARE_FREE, CR_SHARE_COUNTS, CR_SHARE_LEAVES /* is no measure for the others any more */ };
+enum cr_share_state {
+    CR_SHARE_FREE,
+    CR_SHARE_COUNTS,
+    CR_SHARE_APART /* it takes none now, and is no measure for the others */
+};
 
 struct cr_shares {
     struct {
@@ -23,8 +27,8 @@ struct cr_shares {
 struct cr_shares *cr_shares_open(void);
 void cr_shares_close(struct cr_shares *shares); /* NULL: nothing */
 
-/* The supervisor's: a place for a new process, which has no connection yet; -1: none is free. And what becomes of
- * it: CR_SHARE_FREE only once the process is no more. */
+/* The supervisor's: a place for a new process, which has no connection and is apart until it accepts; -1: none is free. And what
+ * becomes of it: CR_SHARE_FREE only once the process is no more. */
 int cr_shares_take(struct cr_shares *shares);
 void cr_shares_turn(struct cr_shares *shares, int place, enum cr_share_state state);
 

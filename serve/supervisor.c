@@ -7,10 +7,14 @@
  *
  * A worker says on a line that it accepts, or why it cannot. The supervisor learns its end from a descriptor that the kernel makes
  * readable then (pidfd); where there are none, by looking. A worker is told to end by TERM, once; one that has not ended a
- * second after the grace it has is killed. */
+ * second after the grace it has is killed, whether the server ends or workers are exchanged.
+ *
+ * While they are exchanged there are as many old workers as new ones are still missing, whatever becomes of either meanwhile, and
+ * however often it is asked for. */
 #include <coir/log.h>
 #include <coir/poller.h>
 
+#include "backend/descriptor.h"
 #include "backend/process.h"
 #include "backend/signal.h"
 #include "base/list.h"
@@ -42,6 +46,7 @@ struct worker {
     int share; /* its place among the shares */
     coir_time begun;
     bool ready, old /* to be exchanged */, leaving /* has been told */;
+    coir_time kill_at; /* once it has been told */
     bool has_host;
     uint8_t host[16];
 };
@@ -56,14 +61,14 @@ struct supervisor {
     unsigned numbers;   /* given so far */
     unsigned failures;  /* workers in a row that did not live long enough */
     coir_time next;     /* when the next may be started */
-    coir_time doors_at; /* when doors may be looked at again */
+    coir_time doors_at; /* when doors may be looked at again; 0: now */
     bool doors_watched; /* only under fork */
     bool announced;     /* that it is ready */
     bool exchanging;    /* there are old ones */
     bool looks;         /* there is no pidfd here */
     bool look_at_all;   /* a child has been stopped or goes on */
     bool ending;
-    coir_time kill_at;
+    coir_time kill_at; /* of a worker: the first, or before it */
     int result;
 };
 
@@ -98,6 +103,23 @@ say_ready(struct coir_server *server)
     (void)coir_stream_write(line_out, &word, sizeof word, coir_after(COIR_SECOND));
 }
 
+/* What the supervisor has open is not a copy's: else one among many would have few descriptors left, and hold doors open that are
+ * shut. They are closed as numbers: a listener that is closed takes its Unix socket's file away. */
+static void
+leave_behind(struct supervisor *self, bool doors)
+{
+    for (struct cr_list *link = self->workers.next; link != &self->workers; link = link->next) {
+        const struct worker *worker = cr_container(link, struct worker, link);
+        if (worker->watch >= 0)
+            (void)cr_world.close(worker->watch);
+    }
+    coir_poller_close(self->poller);
+    for (size_t i = 0; doors && i < self->server->door_count; i++)
+        (void)cr_descriptor_close(coir_listener_fd(self->server->doors[i].listener));
+    if (doors)
+        self->server->door_count = 0;
+}
+
 /* The rest of a copy's life. */
 __attribute__((noreturn)) static void
 be_worker(struct supervisor *self, pid_t parent, struct coir_stream *only)
@@ -107,7 +129,7 @@ be_worker(struct supervisor *self, pid_t parent, struct coir_stream *only)
     cr_fork_part(cr_task_self());
     if (!cr_process_follow(parent, SIGTERM))
         cr_process_end(1);
-    coir_poller_close(self->poller);
+    leave_behind(self, only);
     line_out = self->line[1];
     self->server->is_copy = true;
     error = cr_server_run(self->server, only, only ? NULL : say_ready);
@@ -152,6 +174,12 @@ start_worker(struct supervisor *self, struct coir_stream *only)
     return 0;
 }
 
+static coir_time
+earlier(coir_time one, coir_time other)
+{
+    return one < other ? one : other;
+}
+
 static void
 tell_to_end(struct supervisor *self, struct worker *worker)
 {
@@ -159,7 +187,9 @@ tell_to_end(struct supervisor *self, struct worker *worker)
         return;
     (void)cr_process_kill(worker->pid, worker->watch, SIGTERM);
     worker->leaving = true;
-    cr_shares_turn(self->server->shares, worker->share, CR_SHARE_LEAVES);
+    worker->kill_at = coir_after(self->server->options.grace + LATE);
+    self->kill_at = earlier(self->kill_at, worker->kill_at);
+    cr_shares_turn(self->server->shares, worker->share, CR_SHARE_APART);
 }
 
 static void
@@ -168,9 +198,30 @@ tell_all_to_end(struct supervisor *self)
     if (self->ending)
         return;
     self->ending = true;
-    self->kill_at = coir_after(self->server->options.grace + LATE);
     for (struct cr_list *link = self->workers.next; link != &self->workers; link = link->next)
         tell_to_end(self, cr_container(link, struct worker, link));
+}
+
+/* Those that have been told, and are late. */
+static void
+kill_late(struct supervisor *self)
+{
+    coir_time now = cr_now();
+    if (self->kill_at > now)
+        return;
+    self->kill_at = COIR_NEVER;
+    for (struct cr_list *link = self->workers.next; link != &self->workers; link = link->next) {
+        struct worker *worker = cr_container(link, struct worker, link);
+        if (!worker->leaving)
+            continue;
+        if (worker->kill_at <= now) {
+            cr_server_log(self->server, COIR_LOG_WARN, "process %d has been told to end and does not: killed it",
+                          (int)worker->pid);
+            (void)cr_process_kill(worker->pid, worker->watch, SIGKILL);
+            worker->kill_at = now + LATE;
+        }
+        self->kill_at = earlier(self->kill_at, worker->kill_at);
+    }
 }
 
 static void
@@ -265,6 +316,8 @@ look_at_workers(struct supervisor *self)
         struct worker *worker = cr_container(link, struct worker, link);
         int stopped = cr_process_stopped(worker->pid, worker->watch);
         link = link->next;
+        if (stopped >= 0 && worker->ready && !worker->leaving)
+            cr_shares_turn(self->server->shares, worker->share, stopped ? CR_SHARE_APART : CR_SHARE_COUNTS);
         if (stopped >= 0)
             cr_server_log(self->server, COIR_LOG_WARN, "worker %u (process %d) %s", worker->number, (int)worker->pid,
                           stopped ? "has been stopped: its connections wait until it is continued (SIGCONT)"
@@ -284,46 +337,58 @@ announce(struct supervisor *self)
     cr_manager_tell("READY=1");
 }
 
+/* The old ones that are too many now, and those first that do not accept. */
+static void
+retire(struct supervisor *self, int surplus)
+{
+    for (int ready = 0; ready <= 1; ready++)
+        for (struct cr_list *link = self->workers.next; link != &self->workers && surplus > 0; link = link->next) {
+            struct worker *worker = cr_container(link, struct worker, link);
+            if (!worker->old || worker->leaving || worker->ready != ready)
+                continue;
+            tell_to_end(self, worker);
+            surplus--;
+        }
+}
+
 /* A new one accepts: an old one may go. */
 static void
-replace_one(struct supervisor *self)
+count_ready(struct supervisor *self)
 {
-    struct worker *old = NULL;
-    bool more = false;
+    int fresh = 0, old = 0;
     for (struct cr_list *link = self->workers.next; link != &self->workers; link = link->next) {
-        struct worker *worker = cr_container(link, struct worker, link);
-        if (!worker->old || worker->leaving)
-            continue;
-        more |= old != NULL;
-        old = old ? old : worker;
+        const struct worker *worker = cr_container(link, struct worker, link);
+        fresh += worker->ready && !worker->old && !worker->leaving;
+        old += worker->old && !worker->leaving;
     }
-    if (old)
-        tell_to_end(self, old);
-    if (more || !self->exchanging)
+    retire(self, old + fresh - self->server->choice.processes);
+    if (fresh < self->server->choice.processes || (self->announced && !self->exchanging))
         return;
+    if (self->exchanging)
+        cr_server_log(self->server, COIR_LOG_INFO, "the workers have been exchanged");
     self->exchanging = false;
-    cr_server_log(self->server, COIR_LOG_INFO, "the workers have been exchanged");
     announce(self);
 }
 
+/* It may come from one that has ended since. */
 static void
 take_word(struct supervisor *self, const struct word *word)
 {
-    int missing = self->server->choice.processes;
-    for (struct cr_list *link = self->workers.next; link != &self->workers; link = link->next) {
-        struct worker *worker = cr_container(link, struct worker, link);
-        if (worker->pid == word->pid)
-            worker->ready = !word->error;
-        missing -= worker->ready && !worker->old;
-    }
+    if (self->ending)
+        return;
     if (word->error && !self->announced) {
         self->result =
             cr_fail(word->error, "the workers cannot serve: %s; the log says more", coir_error_text(word->error));
         tell_all_to_end(self);
-    } else if (!word->error && self->announced) {
-        replace_one(self);
-    } else if (missing <= 0) {
-        announce(self);
+    }
+    for (struct cr_list *link = self->workers.next; link != &self->workers && !word->error; link = link->next) {
+        struct worker *worker = cr_container(link, struct worker, link);
+        if (worker->pid != word->pid || worker->leaving)
+            continue;
+        worker->ready = true;
+        cr_shares_turn(self->server->shares, worker->share, CR_SHARE_COUNTS);
+        count_ready(self);
+        return;
     }
 }
 
@@ -416,8 +481,10 @@ take_connections(struct supervisor *self, struct cr_serve_door *door)
 static void
 watch_doors(struct supervisor *self)
 {
-    bool wanted = self->server->choice.process_each && !self->ending &&
-                  self->count < self->server->options.connections && self->doors_at <= cr_now();
+    bool wanted = self->server->choice.process_each && !self->ending && self->count < self->server->options.connections;
+    if (self->doors_at <= cr_now())
+        self->doors_at = 0;
+    wanted = wanted && !self->doors_at; /* else next_look says when */
     for (size_t i = 0; i < self->server->door_count && wanted != self->doors_watched; i++) {
         struct cr_serve_door *door = &self->server->doors[i];
         int fd = coir_listener_fd(door->listener);
@@ -432,18 +499,12 @@ watch_doors(struct supervisor *self)
 /* ---- The loop ---- */
 
 static coir_time
-earlier(coir_time one, coir_time other)
-{
-    return one < other ? one : other;
-}
-
-static coir_time
 next_look(const struct supervisor *self)
 {
-    coir_time until = self->looks ? coir_after(FIRST_PAUSE) : COIR_NEVER;
+    coir_time until = earlier(self->looks ? coir_after(FIRST_PAUSE) : COIR_NEVER, self->kill_at);
     if (self->ending)
-        return earlier(until, self->kill_at);
-    if (self->doors_at > cr_now())
+        return until;
+    if (self->doors_at)
         until = earlier(until, self->doors_at);
     return count_staying(self) < self->server->choice.processes ? earlier(until, self->next) : until;
 }
@@ -483,11 +544,7 @@ keep_workers(struct supervisor *self)
         } else if (count < 0 && count != -ETIMEDOUT && count != -ECANCELED) {
             return count;
         }
-        if (self->ending && self->kill_at <= cr_now()) {
-            self->result = self->result ? self->result : -ETIMEDOUT;
-            kill_all(self);
-            self->kill_at = coir_after(LATE);
-        }
+        kill_late(self);
     }
     return self->result;
 }
@@ -542,7 +599,7 @@ check(const struct coir_server *server)
 int
 cr_server_supervise(struct coir_server *server)
 {
-    struct supervisor self = {.server = server};
+    struct supervisor self = {.server = server, .kill_at = COIR_NEVER};
     int error = check(server);
     if (error)
         return error;

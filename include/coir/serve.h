@@ -51,6 +51,7 @@ typedef int coir_datagram_handler(struct coir_datagram *datagram, const struct c
  * idle          a wait in the connection's stream, whatever its own deadline, answers -ETIMEDOUT after so long; 0: no limit
  * whole         so long after its beginning a handler is canceled; 0: never
  * grace         when the server ends: for handlers to end by themselves; then they are canceled. 0: 5 s
+ *               (these three are spans, 0 or more; COIR_NEVER: without an end)
  * ready         is called when it listens and somebody accepts, by whoever called coir_serve
  * leave_signals else INT and TERM end it after a drain (a second one ends the program at once), and HUP exchanges the workers.
  *               Not with processes (-EINVAL)

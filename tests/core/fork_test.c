@@ -3,6 +3,7 @@
 #include "core.h"
 
 #include <coir/mutex.h>
+#include <coir/signals.h>
 #include <coir/stream.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "backend/signal.h"
 #include "base/fault.h"
 
 static int
@@ -356,6 +358,27 @@ START_TEST(chance_is_not_the_parents)
 }
 END_TEST
 
+/* A process that is told to end before it could listen: it hears that as soon as it listens. */
+START_TEST(signals_wait_until_it_listens)
+{
+    static const int term = SIGTERM;
+    struct coir_signals *signals;
+    pid_t child;
+    int status;
+    child = cr_signal_fork();
+    MUST(child >= 0);
+    if (!child) {
+        raise(SIGTERM);
+        if (coir_signals_open(&term, 1, &signals))
+            _exit(1);
+        cr_signal_forked();
+        _exit(coir_signals_wait(signals, core_soon()) == SIGTERM ? 0 : 2);
+    }
+    MUST_BE(waitpid(child, &status, __WALL), child);
+    MUST(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+END_TEST
+
 static int
 fork_in_a_task(void *arg)
 {
@@ -406,6 +429,7 @@ add(TCase *cases)
     tcase_add_test(cases, bells_are_not_shared);
     tcase_add_test(cases, what_is_printed_is_printed_once);
     tcase_add_test(cases, chance_is_not_the_parents);
+    tcase_add_test(cases, signals_wait_until_it_listens);
     tcase_add_test(cases, where_it_is_refused);
     tcase_add_test(cases, exec_after_fork);
     tcase_add_loop_test(cases, coir_after_fork, 0, 2);
