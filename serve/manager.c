@@ -1,7 +1,6 @@
 /* serve/manager.c: what a service manager (systemd and others) and a server say to each other, by three words in the environment.
  * See sd_listen_fds(3) and sd_notify(3) for the words; no library of theirs is needed for them. */
 #include <coir/datagram.h>
-#include <coir/log.h>
 
 #include "backend/process.h"
 #include "base/world.h"
@@ -12,7 +11,7 @@
 #include <string.h>
 
 void
-cr_manager_tell(const char *state)
+cr_manager_tell(const struct coir_server *server, const char *state)
 {
     const char *place = cr_world.environment("NOTIFY_SOCKET");
     struct coir_datagram *socket;
@@ -27,8 +26,8 @@ cr_manager_tell(const char *state)
         coir_datagram_close(socket);
     }
     if (error)
-        coir_log(COIR_LOG_WARN, "cannot tell the service manager (NOTIFY_SOCKET=%s): %s", place,
-                 coir_error_text(error));
+        cr_server_log(server, COIR_LOG_WARN, "cannot tell the service manager (NOTIFY_SOCKET=%s): %s", place,
+                      coir_error_text(error));
 }
 
 int

@@ -17,7 +17,7 @@ announce(struct coir_server *server)
 {
     if (server->options.ready)
         server->options.ready(server, server->options.ready_arg);
-    cr_manager_tell("READY=1");
+    cr_manager_tell(server, "READY=1");
 }
 
 static int

@@ -323,7 +323,7 @@ cr_server_end(struct coir_server *server, coir_time deadline)
     coir_event_fini(&server->told);
     coir_semaphore_fini(&server->room);
     if (left)
-        cr_server_log(server, COIR_LOG_WARN, "%zu handlers did not end in time: canceled them", left);
+        cr_server_log(server, COIR_LOG_WARN, "%zu handler%s did not end in time: canceled", left, left == 1 ? "" : "s");
     return server->failure ? server->failure : left ? -ETIMEDOUT : 0;
 }
 
@@ -381,7 +381,7 @@ cr_server_run(struct coir_server *server, struct coir_stream *only, void (*annou
     if (!error)
         error = coir_event_wait(&server->told, COIR_NEVER);
     if (!server->is_copy)
-        cr_manager_tell("STOPPING=1");
+        cr_manager_tell(server, "STOPPING=1");
     end = cr_server_end(server, coir_after(server->options.grace));
     return error ? error : end;
 }

@@ -65,7 +65,7 @@ int cr_server_end(struct coir_server *server, coir_time deadline);
 int cr_server_supervise(struct coir_server *server);
 
 /* In manager.c. Tells the service manager, if there is one: "READY=1". */
-void cr_manager_tell(const char *state);
+void cr_manager_tell(const struct coir_server *server, const char *state);
 /* The sockets it has handed over, from descriptor 3 on: how many; the first call only. */
 int cr_manager_sockets(void);
 

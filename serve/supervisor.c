@@ -334,7 +334,7 @@ announce(struct supervisor *self)
     if (!self->announced && self->server->options.ready)
         self->server->options.ready(self->server, self->server->options.ready_arg);
     self->announced = true;
-    cr_manager_tell("READY=1");
+    cr_manager_tell(self->server, "READY=1");
 }
 
 /* The old ones that are too many now, and those first that do not accept. */
@@ -411,7 +411,7 @@ exchange(struct supervisor *self)
     }
     snprintf(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%lld",
              (long long)((cr_now() - CR_CLOCK_START) / COIR_US));
-    cr_manager_tell(state);
+    cr_manager_tell(self->server, state);
     cr_server_log(self->server, COIR_LOG_INFO, "exchanging the workers");
     for (struct cr_list *link = self->workers.next; link != &self->workers; link = link->next)
         cr_container(link, struct worker, link)->old = true;
@@ -435,7 +435,7 @@ hear_signals(struct supervisor *self)
         } else {
             cr_server_log(self->server, COIR_LOG_INFO, "told to end: %zu %s drain", self->count,
                           self->count == 1 ? "process has to" : "processes have to");
-            cr_manager_tell("STOPPING=1");
+            cr_manager_tell(self->server, "STOPPING=1");
             tell_all_to_end(self);
         }
     }
