@@ -198,6 +198,7 @@ keep(void *arg)
     struct coir_server *server = door->server;
     char *bytes = door->datagram ? cr_alloc(DATAGRAM) : NULL;
     int error = door->datagram && !bytes ? -ENOBUFS : 0;
+    (void)coir_semaphore_release(&server->begun);
     while (!is_over(error)) {
         error = coir_semaphore_acquire(&server->room, look_after_beginners(server, COIR_NEVER));
         if (error)
@@ -209,8 +210,9 @@ keep(void *arg)
     }
     cr_free(bytes);
     if (error != -EPIPE && error != -ECANCELED) {
-        cr_server_log(server, COIR_LOG_ERROR, "a listener broke: %s", coir_error_text(error));
-        server->failure = error;
+        uint32_t none = 0;
+        if (cr_cas_ar(&server->failure, &none, (uint32_t)-error))
+            cr_server_log(server, COIR_LOG_ERROR, "a listener broke: %s", coir_error_text(error));
         coir_event_set(&server->told);
     }
     return 0;
@@ -221,6 +223,7 @@ static int
 serve_only(void *arg)
 {
     struct coir_server *server = arg;
+    (void)coir_semaphore_release(&server->begun);
     server->only->idle = server->options.idle;
     (void)!coir_semaphore_acquire(&server->room, COIR_NOW);
     admit(server, server->only, &server->doors[0], run_stream_session);
@@ -228,6 +231,27 @@ serve_only(void *arg)
 }
 
 /* ---- Beginning and ending ---- */
+
+/* Until these tasks run: what they run on may not be to be had, and then they have ended without having begun. */
+static int
+await_begun(struct coir_server *server, struct coir_task *const *tasks, size_t count)
+{
+    for (size_t i = 0; i < count;) {
+        size_t dead = 0;
+        int error = coir_semaphore_acquire(&server->begun, coir_after(LOOK_MS * COIR_MS));
+        i += !error;
+        if (error && error != -ETIMEDOUT)
+            return error;
+        while (error && dead < count && coir_task_is_alive(tasks[dead]))
+            dead++;
+        if (!error || dead == count)
+            continue;
+        if (coir_semaphore_acquire(&server->begun, COIR_NOW)) /* else it has begun first */
+            return cr_fail(-ENOMEM, "the server cannot begin: no memory, or no thread, for its own tasks");
+        i++;
+    }
+    return 0;
+}
 
 static int
 start_keepers(struct coir_server *server)
@@ -245,7 +269,7 @@ start_keepers(struct coir_server *server)
                     : coir_runtime_go(server->runtime, keep, &server->doors[i / each], &options, &server->keepers[i]);
         server->keeper_count += !error;
     }
-    return error;
+    return error ? error : await_begun(server, server->keepers, server->keeper_count);
 }
 
 int
@@ -259,6 +283,7 @@ cr_server_begin(struct coir_server *server)
     options.backend = server->choice.backend ? server->choice.backend : options.backend;
     options.name = options.name ? options.name : "server";
     coir_semaphore_init(&server->room, room, room);
+    coir_semaphore_init(&server->begun, 0, UINT32_MAX / 2);
     coir_event_init(&server->told);
     cr_sessions_init(&server->sessions, room, server->options.connections_per_address);
     error = coir_runtime_start(&options, &server->runtime);
@@ -289,6 +314,7 @@ await_keepers(struct coir_server *server, coir_time deadline)
             coir_detach(server->keepers[i]);
     cr_free(server->keepers);
     server->keepers = NULL;
+    server->keeper_count = 0;
 }
 
 /* How many were left at the deadline. */
@@ -322,9 +348,11 @@ cr_server_end(struct coir_server *server, coir_time deadline)
     cr_sessions_fini(&server->sessions);
     coir_event_fini(&server->told);
     coir_semaphore_fini(&server->room);
+    coir_semaphore_fini(&server->begun);
     if (left)
         cr_server_log(server, COIR_LOG_WARN, "%zu handler%s did not end in time: canceled", left, left == 1 ? "" : "s");
-    return server->failure ? server->failure : left ? -ETIMEDOUT : 0;
+    error = -(int)cr_load_acq(&server->failure);
+    return error ? error : left ? -ETIMEDOUT : 0;
 }
 
 /* ---- As a whole program ---- */
@@ -336,6 +364,7 @@ heed_signals(void *arg)
 {
     struct coir_server *server = arg;
     int number;
+    (void)coir_semaphore_release(&server->begun);
     while ((number = coir_signals_wait(server->signals, COIR_NEVER)) > 0) {
         if (number == SIGHUP || (number == SIGINT && server->is_copy))
             continue;
@@ -346,6 +375,20 @@ heed_signals(void *arg)
         coir_event_set(&server->told);
     }
     return 0;
+}
+
+/* On a thread of its own: handlers may keep all workers. */
+static int
+start_heeding(struct coir_server *server)
+{
+    struct coir_task_options options = {.name = "signals", .carrier = COIR_ON_THREAD};
+    struct coir_task *task;
+    int error = coir_runtime_go(server->runtime, heed_signals, server, &options, &task);
+    if (error)
+        return error;
+    error = await_begun(server, &task, 1);
+    coir_detach(task);
+    return error;
 }
 
 /* Before anybody is served: who has been may send one. */
@@ -361,10 +404,10 @@ begin_with_signals(struct coir_server *server)
         cr_signal_forked();
     if (!error)
         error = cr_server_begin(server);
-    if (error)
-        coir_signals_close(server->signals);
-    else
-        error = coir_runtime_go(server->runtime, heed_signals, server, NULL, NULL);
+    if (!error)
+        return start_heeding(server);
+    coir_signals_close(server->signals);
+    server->signals = NULL;
     return error;
 }
 

@@ -34,15 +34,16 @@ struct coir_server {
     struct coir_runtime *runtime; /* NULL: it does not */
     struct coir_task **keepers;   /* one_each: choice.keepers for each door; else one */
     size_t keeper_count;
-    struct coir_semaphore room; /* permits: sessions that may still begin */
+    struct coir_semaphore begun; /* permits: tasks of its own that run */
+    struct coir_semaphore room;  /* permits: sessions that may still begin */
     struct cr_sessions sessions;
     bool is_copy;             /* in a process of its own: INT and HUP are its supervisor's */
     struct cr_shares *shares; /* with the other processes; NULL: there are none, */
     int share;                /* and its own place among them */
     struct coir_stream *only; /* it serves this one and ends; NULL: whoever comes */
     struct coir_signals *signals;
-    struct coir_event told; /* to end */
-    int failure;            /* of a door; written before told is set */
+    struct coir_event told;      /* to end */
+    CR_ATOMIC(uint32_t) failure; /* the first of a door, as errno; written before told is set */
 };
 
 /* In open.c. With its doors, from the environment or from addresses; it does not run. */

@@ -6,8 +6,8 @@
  * and the copy has one connection and no doors.
  *
  * A worker says on a line that it accepts, or why it cannot. The supervisor learns its end from a descriptor that the kernel makes
- * readable then (pidfd); where there are none, by looking. A worker is told to end by TERM, once; one that has not ended a
- * second after the grace it has is killed, whether the server ends or workers are exchanged.
+ * readable then (pidfd); where there are none, by looking. A worker is told to end by TERM, once; one that has not ended three
+ * seconds after the grace it has is killed, whether the server ends or workers are exchanged.
  *
  * While they are exchanged there are as many old workers as new ones are still missing, whatever becomes of either meanwhile, and
  * however often it is asked for. */
@@ -35,8 +35,8 @@ enum { READY = 32, BURST = 16 /* accepted before something else is looked at */ 
 #define LONG_ENOUGH COIR_SECOND /* of a life: it did not fail at once */
 #define FIRST_PAUSE (100 * COIR_MS)
 #define LONGEST_PAUSE (10 * COIR_SECOND)
-#define BREATH (10 * COIR_MS) /* after a failure to accept or to fork */
-#define LATE COIR_SECOND      /* for a worker to end, beyond the grace of its handlers */
+#define BREATH (10 * COIR_MS)  /* after a failure to accept or to fork */
+#define LATE (3 * COIR_SECOND) /* for a worker to end, beyond the grace of its handlers, and to say which do not */
 
 struct worker {
     struct cr_list link;
@@ -542,6 +542,7 @@ keep_workers(struct supervisor *self)
             self->result = -ECANCELED;
             tell_all_to_end(self);
         } else if (count < 0 && count != -ETIMEDOUT && count != -ECANCELED) {
+            kill_all(self);
             return count;
         }
         kill_late(self);

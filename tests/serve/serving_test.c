@@ -1,6 +1,8 @@
 /* serving_test.c: servers beside their caller, datagrams, and who gets how many of the connections. */
 #include "house.h"
 
+#include "base/fault.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -103,6 +105,38 @@ START_TEST(those_that_sleep_are_canceled)
 }
 END_TEST
 
+/* Whatever thread, memory or descriptor its beginning is refused once: it says so, or it serves; and nothing stays. */
+START_TEST(it_begins_or_says_why_not)
+{
+    static const char *const some[] = {"iterative", "threads:2", "fiber:1"};
+    static const uint64_t sites[] = {1 << CR_FAULT_THREAD, 1 << CR_FAULT_MEMORY | 1 << CR_FAULT_MAP,
+                                     1 << CR_FAULT_DESCRIPTOR};
+    struct coir_serve_options options = {.model = some[_i % 3]};
+    int before = -1, refused = 0, begun = 0;
+    for (uint64_t n = 0; n <= 40; n++) { /* 0: none */
+        struct coir_server *server;
+        struct coir_address address;
+        int error;
+        if (n)
+            cr_fault_arm(sites[_i / 3], n, false);
+        error = coir_server_start("127.0.0.1:0", house_echo, NULL, &options, &server);
+        cr_fault_disarm();
+        refused += error != 0;
+        begun += !error;
+        MUST(!error == !!server);
+        if (!error) {
+            MUST_BE(coir_server_local(server, 0, &address), 0);
+            talk(&address, "hello");
+            MUST_BE(coir_server_stop(server, core_soon()), 0);
+        }
+        if (before < 0)
+            before = core_open_descriptors();
+        MUST(core_open_descriptors() <= before + 1); /* the bell of a thread */
+    }
+    MUST(refused && begun);
+}
+END_TEST
+
 /* ---- Datagrams ---- */
 
 static int
@@ -202,6 +236,7 @@ add(TCase *cases)
 {
     tcase_add_loop_test(cases, beside_its_caller, 0, IN_PROCESS * CORE_CASTS);
     tcase_add_loop_test(cases, those_that_sleep_are_canceled, 0, 5 * CORE_CASTS);
+    tcase_add_loop_test(cases, it_begins_or_says_why_not, 0, 9);
     tcase_add_loop_test(cases, datagrams_are_answered, 0, house_model_count);
     tcase_add_test(cases, connections_are_spread);
 }

@@ -94,22 +94,48 @@ hear_nothing(struct coir_stream *stream, void *arg)
     return 0;
 }
 
-/* The one thread of its runtime is in a foreign call: it does not even hear that it is told. */
-START_TEST(one_that_hears_nothing_is_killed)
+/* Its handlers keep all threads of its runtime in foreign calls: it is told all the same, and goes without them. */
+START_TEST(handlers_that_hear_nothing_are_left_behind)
 {
     int fd;
-    if (!house_open(&house, "hybrid:1x1", hear_nothing, (struct coir_serve_options){.grace = COIR_MS}))
+    if (!house_open(&house, _i ? "hybrid:1x1" : "fiber:1", hear_nothing, (struct coir_serve_options){.grace = COIR_MS}))
         return;
     fd = house_dial(&house);
     house_must_hear(fd, "here");
-    MUST_BE(kill(house.pid, SIGHUP), 0);
+    MUST_BE(kill(house.pid, _i ? SIGHUP : SIGTERM), 0);
+    house_await(&house, "some of 1 handlers do not end although they have been canceled");
+    if (!_i) {
+        MUST_BE(house_end(&house, 0), -ETIMEDOUT);
+        close(fd);
+        return;
+    }
     house_must_end(fd);
-    house_await(&house, "does not: killed it");
     close(fd);
     fd = house_dial(&house); /* the new one serves */
     house_must_hear(fd, "here");
     close(fd);
     MUST_BE(house_end(&house, SIGTERM), -ETIMEDOUT);
+}
+END_TEST
+
+START_TEST(one_that_hears_nothing_is_killed)
+{
+    long pid;
+    int fd;
+    if (!house_open(&house, "hybrid:1x1", house_echo, (struct coir_serve_options){.grace = COIR_MS}))
+        return;
+    fd = house_dial(&house);
+    pid = house_ask_pid(fd);
+    MUST_BE(kill((pid_t)pid, SIGSTOP), 0);
+    house_await(&house, "has been stopped");
+    MUST_BE(kill(house.pid, SIGHUP), 0);
+    house_must_end(fd);
+    house_await(&house, "does not: killed it");
+    close(fd);
+    fd = house_dial(&house); /* the new one serves */
+    MUST(house_ask_pid(fd) != pid);
+    close(fd);
+    MUST_BE(house_end(&house, SIGTERM), 0);
 }
 END_TEST
 
@@ -169,6 +195,7 @@ static void
 add(TCase *cases)
 {
     tcase_add_loop_test(cases, asked_for_before_anybody_is_ready, 0, 2);
+    tcase_add_loop_test(cases, handlers_that_hear_nothing_are_left_behind, 0, 2);
     tcase_add_test(cases, one_that_hears_nothing_is_killed);
     tcase_add_loop_test(cases, handlers_may_have_for_ever, 0, 4);
     tcase_add_loop_test(cases, spans_are_no_moments, 0, 3);
