@@ -244,7 +244,7 @@ pool_fibers(void *arg)
 }
 
 const struct body pool_bodies[] = {
-    {"pool-one", pool_one, false, 1, 1},       {"pool-two", pool_two, false, 0, 0},
+    {"pool-one", pool_one, false, 1, 1},       {"pool-two", pool_two, false, 1, 0},
     {"pool-shut", pool_shut, false, 1, 1},     {"pool-cancel", pool_cancel, false, 1, 1},
     {"pool-late", pool_late, true, 1, 0},      {"pool-close", pool_close, false, 2, 1},
     {"pool-fibers", pool_fibers, false, 0, 0}, {"pool-meet", pool_meet, false, 0, 0},
