@@ -1,5 +1,6 @@
 /* house.c: see house.h. The child tells its port over a pipe when it is ready, and how it ended as its exit code. */
 #include "house.h"
+#include "backend/backend.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -84,19 +85,24 @@ house_try(struct house *house, const char *addresses, coir_handler *handler, coi
 }
 
 bool
+house_is_refused(const char *model, int error)
+{
+    bool is_missing = !strcmp(model, "uring") && !cr_backend_choice("uring", 0); /* the library was built without it */
+    if (error != -ENOSYS && error != -EPERM && !(error == -EINVAL && is_missing) &&
+        !(error == -EBUSY && core_is_emulated())) /* the emulator has threads of its own */
+        return false;
+    printf("SKIP: %s is refused here\n", model);
+    return true;
+}
+
+bool
 house_open(struct house *house, const char *model, coir_handler *handler, struct coir_serve_options options)
 {
     int error;
     options.model = model;
     error = house_try(house, NULL, handler, NULL, &options);
-    if (error == -EBUSY && core_is_emulated()) {
-        printf("SKIP: the emulator has threads of its own\n");
+    if (house_is_refused(model, error))
         return false;
-    }
-    if (error == -ENOSYS || error == -EPERM) {
-        printf("SKIP: %s is refused here\n", model);
-        return false;
-    }
     if (error)
         ck_abort_msg("%s: %d; it said: %s", model, error, house->said);
     return true;

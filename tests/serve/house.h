@@ -20,6 +20,8 @@ int house_try(struct house *house, const char *addresses, coir_handler *handler,
               const struct coir_serve_options *options);
 /* The same, and it must be ready. false: this model is refused here, which is then said, as a SKIP. */
 bool house_open(struct house *house, const char *model, coir_handler *handler, struct coir_serve_options options);
+/* Whether this failure to begin says that the model cannot be had here, which is then said, as a SKIP. */
+bool house_is_refused(const char *model, int error);
 /* Sends signal (0: none) and waits for the end: coir_serve's result; or -(COIR_KILLED + n). */
 int house_end(struct house *house, int signal);
 /* What it has said so far has this text in it; house_await waits for that. */
