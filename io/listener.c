@@ -235,14 +235,19 @@ accept_one(struct coir_listener *listener, struct coir_stream **stream, coir_tim
     }
 }
 
+static int
+take_turn(struct coir_listener *listener, struct coir_task *self, coir_time deadline)
+{
+    int result = cr_enter(self, deadline);
+    return result ? result : cr_lock_take(&listener->in, self, deadline, CR_LOCK_CANCELABLE, &turn);
+}
+
 int
 coir_listener_accept(struct coir_listener *listener, struct coir_stream **stream, coir_time deadline)
 {
     struct coir_task *self = cr_task_self();
-    int result = cr_enter(self, deadline);
+    int result = take_turn(listener, self, deadline);
     *stream = NULL;
-    if (!result)
-        result = cr_lock_take(&listener->in, self, deadline, CR_LOCK_CANCELABLE, &turn);
     if (result)
         return result;
     result = accept_one(listener, stream, deadline);
@@ -255,9 +260,7 @@ cr_listener_await(struct coir_listener *listener, coir_time deadline)
 {
     struct coir_task *self = cr_task_self();
     struct cr_pending pending;
-    int result = cr_enter(self, deadline);
-    if (!result)
-        result = cr_lock_take(&listener->in, self, deadline, CR_LOCK_CANCELABLE, &turn);
+    int result = take_turn(listener, self, deadline);
     if (result)
         return result;
     pending.op = (struct cr_op){.kind = CR_OP_READABLE, .fd = listener->fd};
