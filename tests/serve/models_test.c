@@ -59,10 +59,23 @@ START_TEST(one_after_the_other)
 }
 END_TEST
 
+/* The second, who has said "two", is served only when the first has gone. */
+static void
+must_wait(int first, int second)
+{
+    char byte;
+    for (int i = 0; i < 20; i++) {
+        house_say(first, "still here");
+        house_must_hear(first, "still here");
+        MUST(recv(second, &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN);
+    }
+    close(first);
+    house_must_hear(second, "two");
+}
+
 START_TEST(two_at_once)
 {
     int first, second;
-    char byte;
     if (!house_open(&house, model_of(_i)->name, house_echo, (struct coir_serve_options){0}))
         return;
     first = house_dial(&house);
@@ -71,13 +84,7 @@ START_TEST(two_at_once)
     second = house_dial(&house); /* in the backlog at least */
     house_say(second, "two");
     if (model_of(_i)->one_at_a_time) {
-        for (int i = 0; i < 20; i++) {
-            house_say(first, "still here");
-            house_must_hear(first, "still here");
-            MUST(recv(second, &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN);
-        }
-        close(first);
-        house_must_hear(second, "two");
+        must_wait(first, second);
     } else {
         house_must_hear(second, "two");
         house_say(first, "still here");
@@ -156,7 +163,6 @@ END_TEST
 START_TEST(beyond_the_limit_they_wait)
 {
     int first, second;
-    char byte;
     if (!strncmp(model_of(_i)->name, "processes:4", 11) || !strncmp(model_of(_i)->name, "hybrid", 6))
         return; /* the limit is of each process */
     if (!house_open(&house, model_of(_i)->name, house_echo, (struct coir_serve_options){.connections = 1}))
@@ -166,13 +172,7 @@ START_TEST(beyond_the_limit_they_wait)
     house_must_hear(first, "one");
     second = house_dial(&house);
     house_say(second, "two");
-    for (int i = 0; i < 20; i++) {
-        house_say(first, "still here");
-        house_must_hear(first, "still here");
-        MUST(recv(second, &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN);
-    }
-    close(first);
-    house_must_hear(second, "two");
+    must_wait(first, second);
     close(second);
     MUST_BE(house_end(&house, SIGTERM), 0);
 }
