@@ -14,14 +14,19 @@ enum { FIRST_HANDED_OVER = 3, DATAGRAMS = 1024 /* at once */ };
 #define LONGEST (CR_CLOCK_START / 4) /* so that it can be added to: nine years */
 
 static int
+find_address(struct cr_serve_door *door)
+{
+    return door->listener ? coir_listener_local(door->listener, &door->address)
+                          : coir_datagram_local(door->datagram, &door->address);
+}
+
+static int
 open_door(struct cr_serve_door *door, const char *address)
 {
     const struct coir_server *server = door->server;
     int error = server->handler ? coir_listener_open(address, &server->options.listener, &door->listener)
                                 : coir_datagram_open(address, NULL, &door->datagram);
-    return error             ? error
-           : server->handler ? coir_listener_local(door->listener, &door->address)
-                             : coir_datagram_local(door->datagram, &door->address);
+    return error ? error : find_address(door);
 }
 
 static int
@@ -33,8 +38,7 @@ take_door(struct cr_serve_door *door, int fd)
     if (error)
         return cr_fail(error, "socket %d, which the service manager has handed over (LISTEN_FDS), does not fit: %s", fd,
                        coir_error_text(error));
-    return server->handler ? coir_listener_local(door->listener, &door->address)
-                           : coir_datagram_local(door->datagram, &door->address);
+    return find_address(door);
 }
 
 static struct cr_serve_door *
