@@ -168,12 +168,15 @@ coir_datagram_from(int fd, struct coir_datagram **datagram)
     socklen_t size = sizeof type;
     *datagram = NULL;
     if (!error)
+        error = cr_world.get_option(fd, SOL_SOCKET, SO_TYPE, &type, &size);
+    if (error == -ENOTSOCK || (!error && type != SOCK_DGRAM))
+        return cr_fail(-EINVAL, "coir_datagram_from: descriptor %d is no socket for datagrams", fd);
+    if (!error)
+        error = cr_world.get_option(fd, SOL_SOCKET, SO_DOMAIN, &family, &size);
+    if (!error)
         error = cr_descriptor_inherit(fd);
     if (error)
         return error;
-    if (cr_world.get_option(fd, SOL_SOCKET, SO_TYPE, &type, &size) || type != SOCK_DGRAM ||
-        cr_world.get_option(fd, SOL_SOCKET, SO_DOMAIN, &family, &size))
-        return cr_fail(-EINVAL, "coir_datagram_from: descriptor %d is no socket for datagrams", fd);
     made = cr_alloc_zero(sizeof *made);
     if (!made)
         return -ENOMEM;

@@ -150,12 +150,15 @@ coir_listener_from(int fd, const struct coir_listener_options *wanted, struct co
     socklen_t size = sizeof listens;
     *listener = NULL;
     if (!error)
+        error = cr_world.get_option(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size);
+    if (error == -ENOTSOCK || (!error && !listens))
+        return cr_fail(-EINVAL, "coir_listener_from: descriptor %d is no socket that listens", fd);
+    if (!error)
+        error = cr_world.get_option(fd, SOL_SOCKET, SO_DOMAIN, &family, &size);
+    if (!error)
         error = cr_descriptor_inherit(fd);
     if (error)
         return error;
-    if (cr_world.get_option(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) || !listens ||
-        cr_world.get_option(fd, SOL_SOCKET, SO_DOMAIN, &family, &size))
-        return cr_fail(-EINVAL, "coir_listener_from: descriptor %d is no socket that listens", fd);
     made = cr_alloc_zero(sizeof *made);
     if (!made)
         return -ENOMEM;

@@ -2,6 +2,7 @@
 #include "core.h"
 #include "wire.h"
 
+#include <coir/datagram.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -144,6 +145,26 @@ START_TEST(refusals)
     ck_assert_ptr_null(listener);
     ck_assert_ptr_nonnull(strstr(coir_error_detail(), table[_i].address));
     ck_assert_ptr_nonnull(strstr(coir_error_detail(), table[_i].sentence));
+}
+END_TEST
+
+/* What is not taken over stays as it is. */
+START_TEST(not_every_descriptor_listens)
+{
+    struct coir_listener *listener;
+    struct coir_datagram *datagram;
+    int ends[2], flags;
+    ck_assert_int_eq(pipe(ends), 0);
+    flags = fcntl(ends[0], F_GETFL);
+    ck_assert_int_eq(coir_listener_from(ends[0], NULL, &listener), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(coir_error_detail(), "no socket that listens"));
+    ck_assert_int_eq(coir_datagram_from(ends[0], &datagram), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(coir_error_detail(), "no socket for datagrams"));
+    ck_assert(!listener && !datagram && fcntl(ends[0], F_GETFL) == flags);
+    close(ends[0]);
+    close(ends[1]);
+    ck_assert_int_eq(coir_listener_from(ends[0], NULL, &listener), -EBADF);
+    ck_assert_int_eq(coir_datagram_from(ends[0], &datagram), -EBADF);
 }
 END_TEST
 
@@ -441,6 +462,7 @@ add(TCase *cases)
     tcase_add_loop_test(cases, many_accept_and_abort_ends_them, 0, CORE_CASTS);
     tcase_add_loop_test(cases, deadlines_of_accept, 0, CORE_CASTS);
     tcase_add_loop_test(cases, refusals, 0, 5);
+    tcase_add_test(cases, not_every_descriptor_listens);
     tcase_add_test(cases, a_taken_port);
     tcase_add_test(cases, a_port_with_old_connections_is_free);
     tcase_add_test(cases, any_address_is_both_families);
