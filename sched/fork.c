@@ -43,26 +43,30 @@ cr_fork_look_for(void)
     (void)pthread_once(&once, look_for_forks);
 }
 
-/* A thread that has been joined may be listed a moment longer. */
 int
-cr_fork_threads(void)
+cr_fork_check(const char *who, int failure, const char *advice)
 {
     coir_time until = cr_now() + THREADS_GO;
     int threads;
     if (!cr_world.threads)
-        return -ENOTSUP;
+        return cr_fail(-ENOTSUP, "%s: there are no processes here", who);
     if (cr_process_is_single())
-        return 1;
-    while ((threads = cr_world.threads()) > ALONE && cr_now() < until)
+        return 0;
+    while ((threads = cr_world.threads()) > ALONE &&
+           cr_now() < until) /* one that has been joined may be listed still */
         cr_world.thread_pause();
-    return threads > ALONE ? threads : 1;
+    return threads <= ALONE
+               ? 0
+               : cr_fail(failure,
+                         "%s: this process has %d threads, and what the others have locked would stay locked "
+                         "in its children; %s",
+                         who, threads, advice);
 }
 
 /* Whether a fork is good for both sides now. */
 static int
 check(void)
 {
-    int threads;
     bool have_runtime;
     cr_runtimes_hold();
     have_runtime = cr_runtimes_first() != NULL;
@@ -70,15 +74,7 @@ check(void)
     if (have_runtime)
         return cr_fail(-EBUSY, "coir_fork: there is a runtime, of which a child would have a part only; tasks on "
                                "processes (COIR_ON_PROCESS) are made for that");
-    threads = cr_fork_threads();
-    if (threads == -ENOTSUP)
-        return cr_fail(-ENOTSUP, "coir_fork: there are no processes here");
-    if (threads > 1)
-        return cr_fail(-ENOTSUP,
-                       "coir_fork: this process has %d threads, and what the others have locked would stay locked in "
-                       "the child; fork before there are threads",
-                       threads);
-    return 0;
+    return cr_fork_check("coir_fork", -ENOTSUP, "fork before there are threads");
 }
 
 void

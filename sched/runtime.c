@@ -270,18 +270,13 @@ open_workers_somehow(struct coir_runtime *runtime)
 static int
 start_helper(struct coir_runtime *runtime, bool stays)
 {
-    int threads, error;
+    int error;
     runtime->helper.fd = -1;
     if (!runtime->options.processes)
         return 0;
-    threads = cr_fork_threads();
-    if (threads == -ENOTSUP)
-        return cr_fail(-ENOTSUP, "processes: there are none here");
-    if (threads > 1)
-        return cr_fail(-EBUSY,
-                       "processes: this process has %d threads, and what they have locked would stay locked in its "
-                       "children; start the runtime before them",
-                       threads);
+    error = cr_fork_check("processes", -EBUSY, "start the runtime before there are threads");
+    if (error)
+        return error;
     error = cr_helper_start(&runtime->helper, stays || cr_process_is_first_thread(), cr_child_run);
     return error ? cr_fail(error, "processes: their helper cannot be started: %s", coir_error_text(error)) : 0;
 }

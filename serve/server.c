@@ -232,25 +232,27 @@ serve_only(void *arg)
 
 /* ---- Beginning and ending ---- */
 
+static bool
+are_alive(struct coir_task *const *tasks, size_t count)
+{
+    while (count && coir_task_is_alive(tasks[count - 1]))
+        count--;
+    return !count;
+}
+
 /* Until these tasks run: what they run on may not be to be had, and then they have ended without having begun. */
 static int
 await_begun(struct coir_server *server, struct coir_task *const *tasks, size_t count)
 {
-    for (size_t i = 0; i < count;) {
-        size_t dead = 0;
-        int error = coir_semaphore_acquire(&server->begun, coir_after(LOOK_MS * COIR_MS));
-        i += !error;
-        if (error && error != -ETIMEDOUT)
-            return error;
-        while (error && dead < count && coir_task_is_alive(tasks[dead]))
-            dead++;
-        if (!error || dead == count)
-            continue;
-        if (coir_semaphore_acquire(&server->begun, COIR_NOW)) /* else it has begun first */
-            return cr_fail(-ENOMEM, "the server cannot begin: no memory, or no thread, for its own tasks");
-        i++;
+    size_t begun = 0;
+    int error = 0;
+    while (begun < count && (!error || error == -ETIMEDOUT)) {
+        bool all_live = are_alive(tasks, count); /* else whoever has begun has given his permit */
+        error = coir_semaphore_acquire(&server->begun, all_live ? coir_after(LOOK_MS * COIR_MS) : COIR_NOW);
+        begun += !error;
     }
-    return 0;
+    return error == -EAGAIN ? cr_fail(-ENOMEM, "the server cannot begin: no memory, or no thread, for its own tasks")
+                            : error;
 }
 
 static int
@@ -366,11 +368,11 @@ heed_signals(void *arg)
     int number;
     (void)coir_semaphore_release(&server->begun);
     while ((number = coir_signals_wait(server->signals, COIR_NEVER)) > 0) {
-        if (number == SIGHUP || (number == SIGINT && server->is_copy))
+        if (number == SIGHUP || (number == SIGINT && server->line))
             continue;
         if (!coir_event_is_set(&server->told))
-            cr_server_log(server, server->is_copy ? COIR_LOG_DEBUG : COIR_LOG_INFO, "told to end: draining");
-        else if (!server->is_copy)
+            cr_server_log(server, server->line ? COIR_LOG_DEBUG : COIR_LOG_INFO, "told to end: draining");
+        else if (!server->line)
             _exit(128 + number);
         coir_event_set(&server->told);
     }
@@ -400,7 +402,7 @@ begin_with_signals(struct coir_server *server)
     if (server->options.leave_signals)
         return cr_server_begin(server);
     error = coir_signals_open(numbers, sizeof numbers / sizeof numbers[0], &server->signals);
-    if (server->is_copy)
+    if (server->line)
         cr_signal_forked();
     if (!error)
         error = cr_server_begin(server);
@@ -423,7 +425,7 @@ cr_server_run(struct coir_server *server, struct coir_stream *only, void (*annou
         announce(server);
     if (!error)
         error = coir_event_wait(&server->told, COIR_NEVER);
-    if (!server->is_copy)
+    if (!server->line)
         cr_manager_tell(server, "STOPPING=1");
     end = cr_server_end(server, coir_after(server->options.grace));
     return error ? error : end;

@@ -37,7 +37,7 @@ struct coir_server {
     struct coir_semaphore begun; /* permits: tasks of its own that run */
     struct coir_semaphore room;  /* permits: sessions that may still begin */
     struct cr_sessions sessions;
-    bool is_copy;             /* in a process of its own: INT and HUP are its supervisor's */
+    struct coir_stream *line; /* to the supervisor whose copy it is; INT and HUP are that one's. NULL: it is none */
     struct cr_shares *shares; /* with the other processes; NULL: there are none, */
     int share;                /* and its own place among them */
     struct coir_stream *only; /* it serves this one and ends; NULL: whoever comes */

@@ -93,14 +93,18 @@ remove_worker(struct supervisor *self, struct worker *worker)
     cr_free(worker);
 }
 
-static struct coir_stream *line_out; /* of the copy that this process is */
+/* A copy's: error 0: it accepts. */
+static void
+say(struct coir_server *server, int error)
+{
+    struct word word = {.pid = cr_process_self(), .error = error};
+    (void)coir_stream_write(server->line, &word, sizeof word, coir_after(COIR_SECOND));
+}
 
 static void
 say_ready(struct coir_server *server)
 {
-    struct word word = {.pid = cr_process_self()};
-    (void)server;
-    (void)coir_stream_write(line_out, &word, sizeof word, coir_after(COIR_SECOND));
+    say(server, 0);
 }
 
 /* What the supervisor has open is not a copy's: else one among many would have few descriptors left, and hold doors open that are
@@ -124,20 +128,17 @@ leave_behind(struct supervisor *self, bool doors)
 __attribute__((noreturn)) static void
 be_worker(struct supervisor *self, pid_t parent, struct coir_stream *only)
 {
-    struct word word = {.pid = cr_process_self()};
     int error;
     cr_fork_part(cr_task_self());
     if (!cr_process_follow(parent, SIGTERM))
         cr_process_end(1);
     leave_behind(self, only);
-    line_out = self->line[1];
-    self->server->is_copy = true;
+    self->server->line = self->line[1];
     error = cr_server_run(self->server, only, only ? NULL : say_ready);
     if (error < 0 && error != -ETIMEDOUT) {
-        word.error = error;
         cr_server_log(self->server, COIR_LOG_ERROR, "a worker cannot serve: %s",
                       *coir_error_detail() ? coir_error_detail() : coir_error_text(error));
-        (void)coir_stream_write(line_out, &word, sizeof word, coir_after(COIR_SECOND));
+        say(self->server, error);
     }
     cr_process_end(error ? 1 : 0);
 }
@@ -578,23 +579,17 @@ close_supervisor(struct supervisor *self)
 static int
 check(const struct coir_server *server)
 {
-    int threads = cr_fork_threads();
+    char who[32];
     if (coir_runtime_self())
         return cr_fail(-EBUSY,
                        "model %s: it forks, which a process with a runtime must not; call coir_serve outside of it",
                        server->choice.name);
-    if (threads == -ENOTSUP)
-        return cr_fail(-ENOTSUP, "model %s: there are no processes here", server->choice.name);
-    if (threads > 1)
-        return cr_fail(-EBUSY,
-                       "model %s: it forks, and the children would not have this process's %d threads; call "
-                       "coir_serve before there are others",
-                       server->choice.name, threads);
     if (server->options.leave_signals)
         return cr_fail(-EINVAL,
                        "model %s: its supervisor is told by signals; leave_signals is for models in one process",
                        server->choice.name);
-    return 0;
+    snprintf(who, sizeof who, "model %s", server->choice.name);
+    return cr_fork_check(who, -EBUSY, "call coir_serve before there are threads");
 }
 
 int
