@@ -221,14 +221,23 @@ core_fibers(long many)
     return many < most ? many : most;
 }
 
+/* Not what a thread of coir or of the C library reads at this moment: a file of /proc, or what an emulator makes up for it. */
+static bool
+is_lasting(int folder, const char *name)
+{
+    char target[64] = "";
+    (void)readlinkat(folder, name, target, sizeof target - 1); /* gone since: "" */
+    return *target && strncmp(target, "/proc/", 6) != 0 && strncmp(target, "/memfd:qemu", 11) != 0;
+}
+
 int
 core_open_descriptors(void)
 {
     DIR *folder = opendir("/proc/self/fd");
-    int count = -1; /* its own */
+    int count = 0;
     MUST(folder);
     for (struct dirent *entry; (entry = readdir(folder));)
-        count += entry->d_name[0] != '.';
+        count += is_lasting(dirfd(folder), entry->d_name);
     closedir(folder);
     return count;
 }
