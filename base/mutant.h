@@ -25,6 +25,8 @@
     MUTANT(DOZE_BY_STORE, "an owner says ASLEEP by a store")                                              \
     MUTANT(RING_TAIL_FIRST, "a ring's tail is published before its slot is filled")                       \
     MUTANT(RING_NO_LIMIT, "a full ring takes one more")                                                   \
+    MUTANT(PIPE_PUT_FIRST, "a pipe's place is told before its bytes are there")                           \
+    MUTANT(PIPE_DOZE_UNFENCED, "who is about to sleep at a pipe looks without a fence behind saying so")  \
     MUTANT(STEAL_BEFORE_READ, "a thief claims first and reads the slots afterwards")                      \
     MUTANT(LOSER_TAKES_ALL, "a waker that loses a claim believes to have won it")                         \
     MUTANT(CANCEL_BEFORE_FLAG, "a canceler pokes first and sets the flag afterwards")                     \

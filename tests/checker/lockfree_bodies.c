@@ -1,8 +1,9 @@
-/* lockfree_bodies.c: the inbox and the ring: nothing lost, nothing doubled, in order, a sleeper woken exactly once. */
+/* lockfree_bodies.c: the inbox, the ring and the pipe: nothing lost, nothing doubled, in order, a sleeper woken. */
 #include <string.h>
 
 #include "bodies.h"
 #include "lockfree/inbox.h"
+#include "lockfree/pipe.h"
 #include "lockfree/ring.h"
 
 /* ---- The inbox ---- */
@@ -251,8 +252,96 @@ ring_full(void *arg)
     all_there();
 }
 
+/* ---- The pipe ---- */
+
+enum { WRITER, READER, SMALL = 2 /* bytes of the pipe */ };
+
+static struct {
+    struct cr_pipe pipe;
+    CR_ATOMIC(uint32_t) sleeps[2];
+    struct bell bells[2];
+    uint32_t count; /* bytes that are to go through, from the place 0 - 1 on */
+} line;
+
+static int
+amount(const struct cr_pipe_end *end, int side)
+{
+    return side == WRITER ? cr_pipe_room(end) : cr_pipe_held(end);
+}
+
+/* As pool/channel.c does it: until there is room for the writer, or something for the reader. */
+static void
+await_amount(const struct cr_pipe_end *end, int side)
+{
+    while (!amount(end, side)) {
+        cr_pipe_doze(&line.sleeps[side], side == WRITER ? CR_PIPE_FOR_ROOM : CR_PIPE_FOR_BYTES);
+        if (!amount(end, side))
+            bell_await(&line.bells[side]);
+        cr_pipe_wake_up(&line.sleeps[side]);
+    }
+}
+
+static void
+rouse_other(int side)
+{
+    if (cr_pipe_rouse(&line.sleeps[!side], side == WRITER ? CR_PIPE_FOR_BYTES : CR_PIPE_FOR_ROOM))
+        bell_ring(&line.bells[!side]);
+}
+
+static void
+write_pipe(void *arg)
+{
+    struct cr_pipe_end end = {.pipe = &line.pipe, .place = UINT64_MAX, .size = SMALL};
+    (void)arg;
+    for (uint32_t i = 0; i < line.count; i++) {
+        unsigned char byte = (unsigned char)(i + 1);
+        await_amount(&end, WRITER);
+        cr_pipe_put(&end, &byte, 1);
+        rouse_other(WRITER);
+    }
+}
+
+static void
+read_pipe(void *arg)
+{
+    struct cr_pipe_end end = {.pipe = &line.pipe, .place = UINT64_MAX, .size = SMALL};
+    (void)arg;
+    for (uint32_t i = 0; i < line.count; i++) {
+        unsigned char byte;
+        await_amount(&end, READER);
+        cr_pipe_take(&end, &byte, 1);
+        CR_CHECK_IS(byte, i + 1);
+        rouse_other(READER);
+    }
+}
+
+static void
+pipe_of(uint32_t count)
+{
+    memset(&line, 0, sizeof line);
+    line.pipe.put = line.pipe.got = UINT64_MAX;
+    line.count = count;
+    play_two(write_pipe, read_pipe, NULL);
+    CR_CHECK_IS(line.pipe.put, line.pipe.got);
+}
+
+static void
+pipe_2x4(void *arg)
+{
+    (void)arg;
+    pipe_of(4);
+}
+
+static void
+pipe_2x2(void *arg)
+{
+    (void)arg;
+    pipe_of(2);
+}
+
 const struct body lockfree_bodies[] = {
     {"inbox-2x4", inbox_2x4, false, 3, 3}, {"inbox-3x3", inbox_3x3, false, 3, 1}, {"ring-2x4", ring_2x4, false, 3, 3},
-    {"ring-3x3", ring_3x3, false, 3, 1},   {"ring-full", ring_full, false, 3, 2},
+    {"ring-3x3", ring_3x3, false, 3, 1},   {"ring-full", ring_full, false, 3, 2}, {"pipe-2x2", pipe_2x2, false, 3, 3},
+    {"pipe-2x4", pipe_2x4, false, 3, 1},
 };
 const uint32_t lockfree_count = sizeof lockfree_bodies / sizeof lockfree_bodies[0];

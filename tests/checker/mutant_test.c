@@ -39,6 +39,8 @@ static const struct row rows[] = {
     {"DOZE_BY_STORE", "inbox-2x4", CR_MODEL_TSO, CR_PCT, 200, "all wait"},
     {"RING_TAIL_FIRST", "ring-2x4", CR_MODEL_TSO, CR_PCT, 500, "item != NULL|.taken is"},
     {"RING_NO_LIMIT", "ring-full", CR_MODEL_TSO, CR_PCT, 100, "CR_RING_SLOTS"},
+    {"PIPE_PUT_FIRST", "pipe-2x2", CR_MODEL_TSO, CR_PCT, 500, "race|byte is"},
+    {"PIPE_DOZE_UNFENCED", "pipe-2x2", CR_MODEL_TSO, CR_PCT, 1000, "all wait"},
     {"STEAL_BEFORE_READ", "ring-full", CR_MODEL_TSO, CR_PCT, 1000, "race"},
     {"LOSER_TAKES_ALL", "timeout-2x4", CR_MODEL_TSO, CR_PCT, 500, "spot.woken"},
     {"CANCEL_BEFORE_FLAG", "cancel-2", CR_MODEL_TSO, CR_PCT, 500, "all wait"},
