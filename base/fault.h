@@ -61,6 +61,7 @@ const char *cr_fault_name(enum cr_fault_site site);
     MOMENT(JOB_HEAD, "it has the beginning of an order")      \
     MOMENT(JOB, "it has a job, and has not begun")            \
     MOMENT(JOB_DONE, "the job is done, and not answered")     \
+    MOMENT(JOB_HALF, "a part of the answer is given")         \
     MOMENT(JOB_ANSWERED, "it has answered")                   \
     MOMENT(JOB_LAST, "it is told that there is no more")      \
     MOMENT(STEP_0, "a task reads")                            \

@@ -280,6 +280,7 @@ coir_pool_close(struct coir_pool *pool)
         return;
     cr_pool_hold(pool);
     idle = shut(pool);
+    pool->is_closed = true;
     cr_pool_fail_all(pool, -ECANCELED, NULL, -EPIPE);
     cr_unpark_all(idle);
     cr_pool_hold(pool);

@@ -26,7 +26,8 @@ struct coir_pool {
     size_t lost;                    /* have died, and are not replaced */
     struct cr_pool_worker *threads; /* all that were started; to be joined */
     bool is_shut;
-    int broken; /* the failure of a start function */
+    bool is_closed; /* also what comes back into the line is not run any more */
+    int broken;     /* the failure of a start function */
     /* Constant. */
     size_t limit;                 /* of workers */
     struct coir_runtime *runtime; /* of fibers, or of those that look after processes; NULL: threads */
@@ -38,9 +39,19 @@ struct coir_pool {
     char start_arg[] __attribute__((aligned(16))); /* a copy, if it has a size */
 };
 
+enum { CR_POOL_IN_A_ROW = 16 }; /* jobs, after which a worker that is a fiber lets others run */
+
 /* pool/worker.c */
 /* Begins one that has been counted in workers; if it cannot, that is undone, and if it was the only one its jobs fail. */
 void cr_pool_start_worker(struct coir_pool *pool);
+/* The next job. NULL: there will be none; a worker that may leave has left the pool, another has to look once more. */
+struct coir_future *cr_pool_next(struct coir_pool *pool, struct coir_task *self, bool may_leave);
+/* One more, of at most so many bytes, for a worker that has some already; NULL: none now. */
+struct coir_future *cr_pool_more(struct coir_pool *pool, int64_t size, size_t beside);
+/* Under the guard, which it gives back: one worker less. */
+void cr_pool_leave(struct coir_pool *pool);
+/* The same, and the pool is of no use any more. */
+void cr_pool_break(struct coir_pool *pool, const struct coir_task *self, int result);
 /* Each of its items until one fails: the result. */
 int cr_pool_run_items(coir_function *function, char *items, size_t each, size_t size);
 /* Who is to come for a job that waits: found under the guard, sent for when that is given back. */
@@ -52,6 +63,9 @@ struct cr_pool_help cr_pool_find_help(struct coir_pool *pool);
 void cr_pool_send_for(struct coir_pool *pool, struct cr_pool_help help);
 /* Joins the threads; all workers have left. */
 void cr_pool_join_threads(struct coir_pool *pool);
+
+/* pool/keeper.c: what looks after a worker that is a process, as a task. */
+int cr_pool_keep(void *pool);
 
 /* pool/job.c */
 /* One that is handed in with cr_pool_submit and freed by the caller, too; each: bytes of an item, size: of all. NULL. */

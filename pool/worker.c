@@ -1,11 +1,10 @@
 /* pool/worker.c: a pool's worker: takes jobs in the order in which they came until there are none, then waits or leaves.
  *
  * A thread's last touch of the pool is the store that gives the guard back after it has counted itself out; who closes the
- * pool joins it. A fiber is a task of the runtime, whose end nobody awaits. A worker that is a process has a fiber, too, which
- * does all this for it; the process is no more when that leaves. */
+ * pool joins it. A fiber is a task of the runtime, whose end nobody awaits. A worker that is a process has a fiber, too, its
+ * keeper (pool/keeper.c). */
 #include "base/memory.h"
 #include "pool/pool.h"
-#include "pool/process.h"
 #include "sched/graph.h"
 #include <coir/log.h>
 #include <coir/runtime.h>
@@ -13,8 +12,6 @@
 
 #include <stdio.h>
 #include <string.h>
-
-enum { IN_A_ROW = 16 };
 
 static const struct cr_edge_kind work_kind = {.text = "a job for its pool"};
 static const struct cr_edge for_work = {.kind = &work_kind};
@@ -57,9 +54,8 @@ take_job(struct coir_pool *pool)
     return job;
 }
 
-/* Under the guard, which it gives back: one worker less. */
-static void
-leave(struct coir_pool *pool)
+void
+cr_pool_leave(struct coir_pool *pool)
 {
     struct cr_note *waiting = --pool->workers ? NULL : cr_waiters_claim_all(&pool->leavers, 0);
     cr_pool_release(pool);
@@ -126,9 +122,23 @@ rest(struct coir_pool *pool, struct coir_task *self)
     return !result;
 }
 
-/* NULL: the worker has left the pool. process: what it looks after, or NULL. */
-static struct coir_future *
-next_job(struct coir_pool *pool, struct coir_task *self, struct cr_pool_process *process)
+struct coir_future *
+cr_pool_more(struct coir_pool *pool, int64_t size, size_t beside)
+{
+    struct coir_future *job = NULL;
+    cr_pool_hold(pool);
+    /* Not more than its share: what others could do at the same time is theirs. */
+    if (pool->jobs && (uint64_t)size >= pool->jobs->size && beside <= pool->count / pool->workers)
+        job = take_job(pool);
+    if (job)
+        let_others_on(pool, false);
+    else
+        cr_pool_release(pool);
+    return job;
+}
+
+struct coir_future *
+cr_pool_next(struct coir_pool *pool, struct coir_task *self, bool may_leave)
 {
     for (bool stay = pool->stay, has_rested = false;; has_rested = true) {
         struct coir_future *job;
@@ -143,12 +153,10 @@ next_job(struct coir_pool *pool, struct coir_task *self, struct cr_pool_process 
             return job;
         }
         if (!stay || pool->is_shut || pool->broken) {
-            if (process && process->orders) {
+            if (may_leave)
+                cr_pool_leave(pool);
+            else
                 cr_pool_release(pool);
-                cr_pool_process_end(process);
-                continue; /* some may have come meanwhile, trusting in this worker */
-            }
-            leave(pool);
             return NULL;
         }
         stay = rest(pool, self); /* false: its runtime is being stopped */
@@ -165,17 +173,14 @@ cr_pool_run_items(coir_function *function, char *items, size_t each, size_t size
 }
 
 static void
-run(struct coir_pool *pool, struct coir_future *job, struct coir_task *self, struct cr_pool_process *process)
+run(struct coir_pool *pool, struct coir_future *job, struct coir_task *self)
 {
     if (cr_future_begin(job, cr_load_rlx(&self->id)) || CR_MUTANT(CANCELED_IS_RUN)) {
         char *detail = NULL;
         int result;
         cr_detail_clear(self);
-        if (process)
-            result = cr_pool_process_run(process, job, &detail);
-        else
-            result = cr_pool_run_items(job->function, job->arg, job->each, job->size);
-        if (result < 0 && !detail) {
+        result = cr_pool_run_items(job->function, job->arg, job->each, job->size);
+        if (result < 0) {
             detail = self->detail;
             self->detail = NULL;
         }
@@ -202,9 +207,8 @@ start(struct coir_pool *pool, struct coir_task *self)
     return result;
 }
 
-/* Under the guard, which it gives back: the pool is of no use any more. */
-static void
-break_and_leave(struct coir_pool *pool, const struct coir_task *self, int result)
+void
+cr_pool_break(struct coir_pool *pool, const struct coir_task *self, int result)
 {
     pool->broken = result;
     cr_pool_release(pool);
@@ -213,76 +217,7 @@ break_and_leave(struct coir_pool *pool, const struct coir_task *self, int result
     cr_pool_hold(pool);
     cr_pool_fail_all(pool, result, self->detail, result);
     cr_pool_hold(pool);
-    leave(pool);
-}
-
-/* The same, wherever the worker is. < 0: the pool is broken, and the worker has left it. */
-static int
-begin(struct coir_pool *pool, struct coir_task *self, struct cr_pool_process *process)
-{
-    int result = process ? cr_pool_process_begin(process) : start(pool, self);
-    if (result >= 0)
-        return 0;
-    cr_pool_hold(pool);
-    break_and_leave(pool, self, result);
-    return result;
-}
-
-/* Under the guard: the job is the next again. */
-static void
-give_back(struct coir_pool *pool, struct coir_future *job)
-{
-    job->next = pool->jobs;
-    if (!pool->jobs)
-        pool->jobs_end = &job->next;
-    pool->jobs = job;
-    pool->count++;
-}
-
-/* Whether there is to be another process for one that has died. */
-static bool
-is_replaced(struct coir_pool *pool)
-{
-    bool replaced = !pool->options.no_replacement;
-    if (replaced)
-        return true;
-    cr_pool_hold(pool);
-    pool->lost++;
-    replaced = pool->workers - 1 < pool->limit - pool->lost; /* one that has not been begun so far */
-    cr_pool_release(pool);
-    return replaced;
-}
-
-/* The process has died, and there is a job for it: another process. < 0: there is none, and the worker has left the pool. The
- * job is for others then, if there are some. */
-static int
-replace(struct coir_pool *pool, struct coir_task *self, struct cr_pool_process *process, struct coir_future *job)
-{
-    struct coir_task *idle;
-    int result;
-    cr_pool_process_end(process);
-    cr_detail_clear(self);
-    if (is_replaced(pool)) {
-        result = cr_pool_process_begin(process);
-        if (result >= 0)
-            return 0;
-        cr_pool_hold(pool);
-        give_back(pool, job);
-        break_and_leave(pool, self, result);
-        return result;
-    }
-    cr_pool_hold(pool);
-    give_back(pool, job);
-    if (pool->workers == 1) {
-        (void)cr_fail(-EOWNERDEAD, "all workers of the pool have died");
-        break_and_leave(pool, self, -EOWNERDEAD);
-        return -EOWNERDEAD;
-    }
-    idle = cr_waiters_claim(&pool->idle, 0);
-    leave(pool);
-    if (idle)
-        cr_unpark(idle);
-    return -EOWNERDEAD;
+    cr_pool_leave(pool);
 }
 
 static int
@@ -290,15 +225,16 @@ work(void *arg)
 {
     struct coir_pool *pool = arg;
     struct coir_task *self = cr_task_self();
-    struct cr_pool_process process = {.pool = pool}, *its = pool->on_processes ? &process : NULL;
     struct coir_future *job;
-    if (begin(pool, self, its) < 0)
+    int result = start(pool, self);
+    if (result < 0) {
+        cr_pool_hold(pool);
+        cr_pool_break(pool, self, result);
         return 0;
-    for (uint32_t count = 1; (job = next_job(pool, self, its)); count++) {
-        if (its && !cr_pool_process_lives(its) && replace(pool, self, its, job) < 0)
-            return 0;
-        run(pool, job, self, its);
-        if (pool->runtime && count % IN_A_ROW == 0)
+    }
+    for (uint32_t count = 1; (job = cr_pool_next(pool, self, true)); count++) {
+        run(pool, job, self);
+        if (pool->runtime && count % CR_POOL_IN_A_ROW == 0)
             (void)coir_yield(); /* a line that never ends must not keep other fibers from running */
     }
     return 0;
@@ -317,9 +253,10 @@ static int
 start_fiber(struct coir_pool *pool)
 {
     struct coir_task_options options = {.name = pool->name};
+    coir_function *function = pool->on_processes ? cr_pool_keep : work;
     if (coir_runtime_self() == pool->runtime)
-        return coir_go(work, pool, &options, NULL);
-    return coir_runtime_go(pool->runtime, work, pool, &options, NULL);
+        return coir_go(function, pool, &options, NULL);
+    return coir_runtime_go(pool->runtime, function, pool, &options, NULL);
 }
 
 static int
@@ -353,7 +290,7 @@ cr_pool_start_worker(struct coir_pool *pool)
         cr_pool_fail_all(pool, error, "no worker of the pool could be started", error);
         cr_pool_hold(pool);
     }
-    leave(pool);
+    cr_pool_leave(pool);
 }
 
 void

@@ -187,6 +187,14 @@ cr_future_begin(struct coir_future *future, uint64_t owner)
 }
 
 void
+cr_future_put_back(struct coir_future *future)
+{
+    (void)hold(future);
+    cr_store_rel(&future->debt.owner, 0);
+    cr_guard_release(&future->word, 0);
+}
+
+void
 cr_future_end(struct coir_future *future, int result, char *detail)
 {
     if (CR_MUTANT(DONE_BEFORE_VALUE))

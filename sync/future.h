@@ -37,6 +37,8 @@ void cr_future_init(struct coir_future *future, size_t size);
 bool cr_future_let_go(struct coir_future *future);
 /* From now on only cr_future_end sets it: owner owes it. false: it is done already. */
 bool cr_future_begin(struct coir_future *future, uint64_t owner);
+/* It has not begun, after all. */
+void cr_future_put_back(struct coir_future *future);
 /* Makes one that has begun done, its value being there; takes detail (may be NULL) over. */
 void cr_future_end(struct coir_future *future, int result, char *detail);
 

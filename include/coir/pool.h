@@ -41,7 +41,10 @@ COIR_EXPORT int coir_pool_open(const char *workers, const struct coir_pool_optio
  * while capacity is reached. -EPIPE after shutdown; -ENOMEM. The future's result is function's; -ECANCELED: canceled before
  * it began (one that runs cannot be); -EAGAIN, -ENOMEM: no worker could be started; -EOWNERDEAD: the process it was given to
  * has died, or called exit, and the log says how; -ENOEXEC: that process does not have the function. A job that waits for another of its own
- * pool needs a second worker. */
+ * pool needs a second worker.
+ *
+ * A process whose jobs take microseconds is given several at once (bench/run proc-flight); when one of them takes longer than a
+ * millisecond, those that it has not begun are taken back. Until then they count as begun: coir_future_cancel says -EBUSY. */
 COIR_EXPORT int coir_pool_submit(struct coir_pool *pool, coir_function *function, const void *arg, size_t size,
                                  struct coir_future **future, coir_time deadline);
 

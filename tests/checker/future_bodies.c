@@ -182,6 +182,23 @@ future_job(void *arg)
     play_three(run_job, cancel_job_and_drop, get_either, NULL);
 }
 
+/* The same with one that is begun, put back, and begun again. */
+static void
+run_job_again(void *arg)
+{
+    if (cr_future_begin(counter.future, 7))
+        cr_future_put_back(counter.future);
+    run_job(arg);
+}
+
+static void
+future_put_back(void *arg)
+{
+    (void)arg;
+    new_future(3);
+    play_three(run_job_again, cancel_job_and_drop, get_either, NULL);
+}
+
 /* ---- Callbacks ---- */
 
 static uint32_t called[2];
@@ -424,6 +441,7 @@ const struct body future_bodies[] = {
     {"future-late-3", future_late_3, true, 2, 0},
     {"future-cancel", future_cancel, false, 2, 1},
     {"future-job", future_job, false, 2, 1},
+    {"future-put-back", future_put_back, false, 2, 1},
     {"future-callback", future_callback, false, 3, 1},
     {"future-callback-free", future_callback_free, false, 3, 1},
     {"future-callback-last", future_callback_last, false, 3, 1},
