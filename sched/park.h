@@ -191,6 +191,15 @@ cr_guard_release(CR_ATOMIC(uintptr_t) * word, uintptr_t state)
     cr_store_rel(word, state);
 }
 
+/* At an object's end: whether somebody waits for it, also if that one is just beginning to. */
+static inline bool
+cr_is_waited_for(CR_ATOMIC(uintptr_t) * word, uintptr_t mark)
+{
+    uintptr_t state = cr_guard_take(word);
+    cr_guard_release(word, state);
+    return state & mark;
+}
+
 /* Lists of waits hang by a pointer to the first, so that zero is an empty list in a static initialiser. Under the guard. */
 static inline void
 cr_waiters_append(uintptr_t *first, struct cr_wait *wait)

@@ -31,7 +31,7 @@ coir_barrier_init(struct coir_barrier *barrier, uint32_t parties)
 void
 coir_barrier_fini(struct coir_barrier *barrier)
 {
-    if (cr_load_acq(word_of(barrier)) & WAITERS)
+    if (cr_is_waited_for(word_of(barrier), WAITERS))
         cr_misuse("coir_barrier_fini: the barrier is waited for");
 }
 

@@ -26,7 +26,7 @@ coir_condition_init(struct coir_condition *condition)
 void
 coir_condition_fini(struct coir_condition *condition)
 {
-    if (cr_load_acq(word_of(condition)) & WAITERS)
+    if (cr_is_waited_for(word_of(condition), WAITERS))
         cr_misuse("coir_condition_fini: the condition is waited for");
 }
 

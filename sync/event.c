@@ -23,7 +23,7 @@ coir_event_init(struct coir_event *event)
 void
 coir_event_fini(struct coir_event *event)
 {
-    if (cr_load_acq(word_of(event)) & WAITERS)
+    if (cr_is_waited_for(word_of(event), WAITERS))
         cr_misuse("coir_event_fini: the event is waited for");
 }
 

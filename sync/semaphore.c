@@ -28,7 +28,7 @@ coir_semaphore_init(struct coir_semaphore *semaphore, uint32_t permits, uint32_t
 void
 coir_semaphore_fini(struct coir_semaphore *semaphore)
 {
-    if (cr_load_acq(word_of(semaphore)) & WAITERS)
+    if (cr_is_waited_for(word_of(semaphore), WAITERS))
         cr_misuse("coir_semaphore_fini: the semaphore is waited for");
 }
 
