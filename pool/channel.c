@@ -3,9 +3,12 @@
 #include "backend/descriptor.h"
 #include "base/world_shared.h"
 #include <coir/stream.h>
+#include <coir/task.h>
 
 #include <errno.h>
 #include <sys/socket.h>
+
+enum { IN_VAIN = 16 };
 
 static void
 join(struct cr_channel *channel, struct cr_channel_memory *memory, struct coir_stream *hear, struct coir_stream *ring,
@@ -134,10 +137,15 @@ await(struct cr_channel *channel, enum cr_pipe_sleep what_for, coir_time deadlin
     CR_ATOMIC(uint32_t) *sleeps = &channel->memory->sleeps[channel->side];
     ssize_t rings = 1; /* bytes that have come, or the failure */
     int there;
-    char bytes[16];
-    while (!(there = amount(channel, what_for))) {
+    char bytes[256];
+    for (unsigned vain = 1; !(there = amount(channel, what_for)); vain++) {
         if (rings <= 0)
             return rings == -ETIMEDOUT || rings == -EAGAIN ? (int)rings : -EPIPE;
+        if (vain % IN_VAIN == 0) { /* it rings for nothing, and all the time */
+            (void)coir_yield();
+            if (coir_now() >= deadline)
+                return -ETIMEDOUT;
+        }
         cr_channel_tell(channel);
         cr_pipe_doze(sleeps, what_for);
         if (!amount(channel, what_for))

@@ -8,13 +8,13 @@
 
 #include <errno.h>
 
-/* The job is the next again; but what a closed pool has not begun is not run any more. */
+/* The job is the next again; but not if its pool is closed, or who waited for it has given up (cr_pool_abandon). */
 static void
 give_back(struct coir_pool *pool, struct coir_future *job)
 {
     struct cr_pool_help help;
     cr_pool_hold(pool);
-    if (pool->is_closed) {
+    if (pool->is_closed || cr_load_rlx(&job->looked)) {
         cr_pool_release(pool);
         (void)coir_future_cancel(job);
         cr_pool_end_job(pool, job);
@@ -71,17 +71,18 @@ leave_for_good(struct coir_pool *pool, struct coir_task *self, struct coir_futur
     cr_pool_break(pool, self, -EOWNERDEAD);
 }
 
-/* The process has died, and there is a job for it: another process. false: there is none, and the keeper has left the pool. */
+/* The process has died, or was dismissed, and there is a job for it: another process. false: there is none, and the keeper has left the pool. */
 static bool
 replace(struct coir_pool *pool, struct coir_task *self, struct cr_pool_process *process, struct coir_future *job)
 {
     int result;
     cr_pool_process_end(process);
     cr_detail_clear(self);
-    if (!is_replaced(pool)) {
+    if (!process->is_dismissed && !is_replaced(pool)) {
         leave_for_good(pool, self, job);
         return false;
     }
+    process->is_dismissed = false;
     result = cr_pool_process_begin(process);
     if (result >= 0)
         return true;
@@ -118,7 +119,7 @@ give(struct coir_pool *pool, struct coir_task *self, struct cr_pool_process *pro
 }
 
 static void
-hear(struct coir_pool *pool, struct cr_pool_process *process)
+hand_out(struct coir_pool *pool, struct cr_pool_process *process)
 {
     struct coir_future *job;
     char *detail;
@@ -137,6 +138,7 @@ first_job(struct coir_pool *pool, struct coir_task *self, struct cr_pool_process
     if (job || !process->channel.memory)
         return job;
     cr_pool_process_end(process);
+    process->is_dismissed = true;
     return cr_pool_next(pool, self, true); /* some may have come meanwhile, trusting in this worker */
 }
 
@@ -152,7 +154,7 @@ give_some(struct coir_pool *pool, struct coir_task *self, struct cr_pool_process
             return false;
         give(pool, self, process, job);
     }
-    while ((room = cr_pool_process_room(process)) >= 0 && process->count &&
+    while (process->count && (room = cr_pool_process_room(process)) >= 0 &&
            (job = cr_pool_more(pool, room, process->count)))
         give(pool, self, process, job);
     return true;
@@ -172,7 +174,7 @@ cr_pool_keep(void *arg)
     }
     for (uint32_t count = 1; give_some(pool, self, &process); count++) {
         if (process.count)
-            hear(pool, &process);
+            hand_out(pool, &process);
         if (count % CR_POOL_IN_A_ROW == 0) {
             if (process.channel.memory)
                 cr_channel_tell(&process.channel);

@@ -198,8 +198,8 @@ coir_pool_call(struct coir_pool *pool, coir_function *function, void *arg, size_
 void
 cr_pool_abandon(struct coir_future *job)
 {
+    cr_store_rlx(&job->looked, 1); /* a failure is no surprise to be logged; before the cancel, see pool/keeper.c */
     (void)coir_future_cancel(job);
-    cr_store_rlx(&job->looked, 1); /* a failure is no surprise to be logged */
     coir_future_free(job);
 }
 

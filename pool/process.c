@@ -12,7 +12,6 @@
  * be read still, then nothing comes any more, also if a child of its own holds the other end. The mark says whether it died
  * with a job. */
 #include "pool/process.h"
-#include "backend/descriptor.h"
 #include "backend/process.h"
 #include "base/fault.h"
 #include "base/function.h"
@@ -23,14 +22,14 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
-#define GRACE (2 * COIR_SECOND)  /* for a process that has nothing to do and is told to end */
-#define LONG COIR_MS             /* for a job that others stand behind */
-#define AHEAD_OF (100 * COIR_US) /* the time that the jobs which a process has may take, as far as one knows */
-#define TELL_EVERY (50 * (int64_t)COIR_US) /* its answers, while there are more jobs */
+#define GRACE (2 * COIR_SECOND)   /* for a process that has nothing to do and is told to end */
+#define LONG COIR_MS              /* for a job that others stand behind */
+#define AHEAD_OF (100 * COIR_US)  /* the time that the jobs which a process has may take, as far as one knows */
+#define TELL_EVERY (50 * COIR_US) /* its answers, while there are more jobs */
+/* After a taking back what a job usually takes is LONG, and each answer brings that down by at most an eighth: more answers
+ * come than a process has jobs before it has two again. So the orders that it throws away have left the channel by then. */
 
 enum { TRIES = 3, DETAIL_MOST = 65536 }; /* of a worker that dies while it starts; bytes of a sentence */
 
@@ -71,12 +70,15 @@ struct server {
     int64_t told; /* when the program was told of answers */
 };
 
-/* Whether the order is begun; else it has been taken back. */
-static bool
+/* 0: the order is begun; -ECANCELED: it has been taken back, and a new round has not begun; -EPROTO: somebody has written over
+ * the mark. */
+static int
 begin_order(struct server *server, const struct order *order)
 {
-    uint64_t before = (order->ticket & ~(uint64_t)UINT32_MAX) | (uint32_t)(order->ticket - 1);
-    return cr_cas_ar(&server->channel.memory->mark, &before, order->ticket);
+    uint64_t mark = (order->ticket & ~(uint64_t)UINT32_MAX) | (uint32_t)(order->ticket - 1);
+    if (cr_cas_ar(&server->channel.memory->mark, &mark, order->ticket))
+        return 0;
+    return (uint32_t)mark == 0 && !is_same_round(mark, order->ticket) ? -ECANCELED : -EPROTO;
 }
 
 static int
@@ -171,8 +173,11 @@ serve(void *arg)
     if (error)
         return error;
     error = cr_channel_write(&server.channel, &(struct iovec){&pid, sizeof pid}, 1);
-    while (!error && !(error = cr_channel_read(&server.channel, &order, sizeof order)))
-        error = begin_order(&server, &order) ? obey(&server, &order) : throw_away(&server, &order);
+    while (!error && !coir_is_canceled() && !(error = cr_channel_read(&server.channel, &order, sizeof order))) {
+        error = begin_order(&server, &order);
+        if (error != -EPROTO)
+            error = error ? throw_away(&server, &order) : obey(&server, &order);
+    }
     cr_moment(CR_MOMENT_JOB_LAST);
     cr_channel_close(&server.channel);
     cr_free(server.bytes);
@@ -287,7 +292,7 @@ begin(struct cr_pool_process *process)
 
 /* ---- Orders and answers ---- */
 
-/* -ENOEXEC: the function has no name. Whether the process is there to read it the next answer will say. */
+/* -ENOEXEC: the function has no name. If the process cannot read it there will be no answer. */
 static int
 say(struct cr_pool_process *process, coir_function *function, void *bytes, size_t size, size_t each, bool is_start)
 {
@@ -298,7 +303,8 @@ say(struct cr_pool_process *process, coir_function *function, void *bytes, size_
         return cr_fail(-ENOEXEC, "the function is in no file that another process could find it in");
     process->ticket = order.ticket;
     process->known = function;
-    (void)cr_channel_write(&process->channel, parts, 3);
+    if (cr_channel_write(&process->channel, parts, 3))
+        cr_channel_cut(&process->channel);
     return 0;
 }
 
@@ -324,8 +330,6 @@ int64_t
 cr_pool_process_room(const struct cr_pool_process *process)
 {
     size_t most = CR_PIPE_BYTES - sizeof(struct order) - sizeof(struct cr_function_name);
-    if (!process->count)
-        return INT64_MAX;
     /* All of it fits in the channel, as the process may not read while it waits for room for its answer. */
     return process->count < CR_POOL_AHEAD && process->usual * (process->count + 1) <= AHEAD_OF
                ? (int64_t)most - (int64_t)process->bytes
@@ -398,11 +402,13 @@ copy_of(const char *text)
     return copy ? strcpy(copy, text) : NULL;
 }
 
-/* It is no more. Whether it had begun the first of its jobs, which fails then; the others it has not. */
+/* It is no more, or is not to be. Whether it had begun the first of its jobs, which fails then; the others it has not, and will
+ * not, if it should live. */
 static bool
 died_with_a_job(struct cr_pool_process *process)
 {
-    bool had_begun = begun_by(process, cr_load_acq(&process->channel.memory->mark)) != 0;
+    uint64_t next = (process->ticket | UINT32_MAX) + 1;
+    bool had_begun = begun_by(process, cr_swap_ar(&process->channel.memory->mark, next)) != 0;
     process->begun = 0;
     (void)bury(process, had_begun ? "has died with a job" : "has died");
     return had_begun;
@@ -414,10 +420,12 @@ cr_pool_process_answer(struct cr_pool_process *process, struct coir_future **job
     COIR_SHIELD();
     struct coir_future *first = process->jobs[process->first];
     struct answer said;
-    if (cr_channel_await(&process->channel, process->count > 1 ? coir_after(LONG) : COIR_NEVER) == -ETIMEDOUT)
-        return -ETIMEDOUT;
+    /* Also if it has one, and might have overwritten the word that says who is to be woken: */
+    while (cr_channel_await(&process->channel, coir_after(process->count > 1 ? LONG : COIR_SECOND)) == -ETIMEDOUT)
+        if (process->count > 1)
+            return -ETIMEDOUT;
     if (!hear(process, first->arg, first->size, &said, detail)) {
-        process->usual += ((said.took < LONG ? said.took : LONG) - process->usual) / 8;
+        process->usual += ((said.took >= 0 && said.took < LONG ? said.took : LONG) - process->usual) / 8;
         *result = (int)said.result;
     } else if (died_with_a_job(process)) {
         *result = -EOWNERDEAD;

@@ -17,6 +17,7 @@ struct cr_pool_process {
     int32_t pid;
     int how; /* it has ended; the watcher's until that is joined */
     CR_ATOMIC(bool) has_ended;
+    bool is_dismissed;    /* its keeper has ended it, as there was nothing to do */
     coir_function *known; /* the function it was told of last */
 
     struct coir_future *jobs[CR_POOL_AHEAD]; /* that it has and has not answered, in their order: a ring */
@@ -30,7 +31,7 @@ struct cr_pool_process {
 int cr_pool_process_begin(struct cr_pool_process *process);
 /* Whether there is one to give a job to. */
 bool cr_pool_process_lives(const struct cr_pool_process *process);
-/* How many bytes a job may have that is given to it beside those that it has; < 0: none is. */
+/* It has some: how many bytes one may have that is given to it beside those; < 0: none is. */
 int64_t cr_pool_process_room(const struct cr_pool_process *process);
 /* Gives it a job that has been begun. < 0: nobody can run it, and it is the caller's. If the process dies, the next answer says
  * so. */

@@ -27,7 +27,7 @@ static struct coir_task *
 let_one_in(struct coir_pool *pool)
 {
     struct cr_wait *wait;
-    while ((wait = cr_waiters_first(&pool->submitters))) {
+    while (pool->count < pool->options.capacity && (wait = cr_waiters_first(&pool->submitters))) {
         struct coir_task *task = CR_SHARED_READ(wait->task);
         struct coir_future *job = CR_SHARED_READ(cr_container(wait, struct cr_item_wait, wait)->item);
         bool won = cr_wait_claim(wait, 0) || CR_MUTANT(LATE_JOB_LET_IN);

@@ -37,7 +37,8 @@ struct coir_pool_options {
 COIR_EXPORT int coir_pool_open(const char *workers, const struct coir_pool_options *options, struct coir_pool **pool);
 
 /* Runs function on a copy of the size bytes at arg, aligned to 16; what it leaves there becomes the future's value. Size 0:
- * function gets arg itself, which for processes must be NULL. future may be NULL; else it is the caller's to free. Begun in the order of submitting. Waits
+ * function gets arg itself, which for processes must be NULL. future may be NULL; else it is the caller's to free. Begun in the order of submitting
+ * (but for what a process is given and gives back, see below). Waits
  * while capacity is reached. -EPIPE after shutdown; -ENOMEM. The future's result is function's; -ECANCELED: canceled before
  * it began (one that runs cannot be); -EAGAIN, -ENOMEM: no worker could be started; -EOWNERDEAD: the process it was given to
  * has died, or called exit, and the log says how; -ENOEXEC: that process does not have the function. A job that waits for another of its own

@@ -4,6 +4,7 @@
 #include "core.h"
 
 #include <coir/stream.h>
+#include <coir/task.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -243,6 +244,42 @@ START_TEST(what_cannot_be_is_not_believed)
 }
 END_TEST
 
+static int turns;
+
+static int
+take_turns(void *arg)
+{
+    for (;; turns++)
+        if (coir_yield())
+            return arg != NULL;
+}
+
+/* It rings again and again, for nothing: others run all the same, and the wait ends. */
+static int
+be_flooded(void *arg)
+{
+    static const char rings[65536];
+    struct coir_task *other;
+    open_both();
+    MUST_BE(coir_go(take_turns, arg, NULL, &other), 0);
+    MUST(coir_stream_write(there.ring, rings, sizeof rings, COIR_NOW) <= 0); /* as many as there is room for */
+    while (!turns)                                                           /* until it has begun */
+        (void)coir_yield();
+    turns = 0;
+    MUST(cr_channel_await(&here, COIR_NOW) < 0);
+    MUST(turns > 0);
+    coir_cancel(other);
+    MUST_BE(coir_join(other, NULL, core_soon()), 0);
+    close_both();
+    return 0;
+}
+
+START_TEST(rings_for_nothing_keep_nobody_from_running)
+{
+    core_play(CORE_ONE, be_flooded, NULL);
+}
+END_TEST
+
 static void
 add(TCase *cases)
 {
@@ -251,6 +288,7 @@ add(TCase *cases)
     tcase_add_loop_test(cases, a_deadline_passes, 0, CORE_CASTS);
     tcase_add_loop_test(cases, an_end_is_told, 0, CORE_CASTS);
     tcase_add_loop_test(cases, what_cannot_be_is_not_believed, 0, 3);
+    tcase_add_test(cases, rings_for_nothing_keep_nobody_from_running);
 }
 
 int

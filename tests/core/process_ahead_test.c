@@ -13,9 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "pool/process.h"
 
 enum { MANY = 40 };
 
@@ -325,39 +327,250 @@ START_TEST(a_death_at_each_step)
 }
 END_TEST
 
-/* It writes over all memory that it shares with the program. */
+/* Its sockets are gone while it goes on: it is not to run what others run then. */
 static int
-go_mad(void *arg)
+close_sockets(void *arg)
 {
-    FILE *maps = fopen("/proc/self/maps", "re");
-    unsigned long begin, end;
-    char line[512];
-    int found = 0;
+    coir_time end;
     (void)arg;
-    while (maps && fgets(line, sizeof line, maps))
-        if (strstr(line, "memfd:coir") && sscanf(line, "%lx-%lx", &begin, &end) == 2) {
-            memset((void *)begin, 0xa5, end - begin); /* NOLINT: an address as text */
-            found++;
-        }
-    fclose(maps);
-    return found;
+    for (int fd = 3; fd < 256; fd++) {
+        struct stat status;
+        if (fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode))
+            close(fd);
+    }
+    for (end = coir_after(COIR_MS / 2); coir_now() < end;)
+        (void)sched_yield();
+    return 0;
 }
 
+static int
+be_told_to_end(void *arg)
+{
+    (void)arg;
+    return raise(SIGTERM);
+}
+
+static int
+sleep_a_little(void *arg)
+{
+    int error = coir_sleep(coir_after(COIR_US));
+    return error ? error : count_run(arg);
+}
+
+/* A worker that goes on for a while, or is canceled: what it has not begun is run once, by another. */
+static int
+go_on(void *arg)
+{
+    static coir_function *const deeds[] = {close_sockets, be_told_to_end};
+    for (int i = 0; i < 2; i++) {
+        struct coir_pool *pool = open_warm("processes:2");
+        struct coir_future *futures[MANY], *job;
+        MUST_BE(coir_pool_submit(pool, deeds[i], NULL, 0, &job, core_soon()), 0);
+        for (int k = 0; k < MANY; k++)
+            MUST_BE(coir_pool_submit(pool, sleep_a_little, &k, sizeof k, &futures[k], core_soon()), 0);
+        must_have_run_once(0, MANY, futures);
+        MUST_BE(coir_future_get(job, NULL, 0, core_soon()), i ? 0 : -EOWNERDEAD);
+        coir_future_free(job);
+        coir_pool_close(pool);
+    }
+    (void)arg;
+    return 0;
+}
+
+START_TEST(one_that_goes_on_runs_nothing_twice)
+{
+    play(_i, go_on);
+}
+END_TEST
+
+/* One of two dies, while the other is about to leave: that one runs what there is. */
+static int
+die_and_shut(void *arg)
+{
+    (void)arg;
+    for (int round = 0; round < 10; round++) {
+        struct coir_future *futures[MANY], *job;
+        struct coir_pool *pool;
+        MUST_BE(coir_pool_open("processes:2", &(struct coir_pool_options){.no_replacement = true}, &pool), 0);
+        for (int i = 0; i < 100; i++)
+            MUST_BE(coir_pool_call(pool, nothing, NULL, 0, core_soon()), 0);
+        memset(seen, 0, sizeof *seen);
+        submit_counted(pool, 0, 3 * round, futures);
+        MUST_BE(coir_pool_submit(pool, die, NULL, 0, &job, core_soon()), 0);
+        submit_counted(pool, 3 * round, MANY, futures);
+        MUST_BE(coir_pool_shutdown(pool, core_soon()), 0);
+        must_have_run_once(0, MANY, futures);
+        MUST_BE(coir_future_get(job, NULL, 0, core_soon()), -EOWNERDEAD);
+        coir_future_free(job);
+        coir_pool_close(pool);
+    }
+    return 0;
+}
+
+START_TEST(the_last_one_without_replacement_runs_the_rest)
+{
+    play(_i, die_and_shut);
+}
+END_TEST
+
+/* ---- Mad workers ---- */
+
+static unsigned char *
+find_memory(size_t *size)
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    unsigned char *begin = NULL, *end = NULL;
+    char line[512];
+    while (maps && fgets(line, sizeof line, maps))
+        if (strstr(line, "memfd:coir") && sscanf(line, "%p-%p", (void **)&begin, (void **)&end) == 2)
+            break;
+    if (maps)
+        fclose(maps);
+    *size = (size_t)(end - begin);
+    return begin;
+}
+
+static int
+write_over_all(void *arg)
+{
+    size_t size;
+    unsigned char *memory = find_memory(&size);
+    memset(memory, 0xa5, size);
+    return arg != NULL;
+}
+
+static int
+write_over_mark(void *arg)
+{
+    size_t size;
+    struct cr_channel_memory *memory = (void *)find_memory(&size);
+    memory->mark ^= 0x5a5a;
+    return arg != NULL;
+}
+
+static int
+write_over_place(void *arg)
+{
+    size_t size;
+    struct cr_channel_memory *memory = (void *)find_memory(&size);
+    memory->pipes[0].got = UINT64_MAX / 2;
+    return arg != NULL;
+}
+
+/* The program sleeps: nobody wakes it. */
+static int
+write_over_sleeps(void *arg)
+{
+    size_t size;
+    struct cr_channel_memory *memory = (void *)find_memory(&size);
+    coir_time end = core_soon();
+    while (!cr_load_acq(&memory->sleeps[0]) && coir_now() < end)
+        (void)sched_yield();
+    cr_store_rel(&memory->sleeps[0], 0);
+    return arg != NULL;
+}
+
+static coir_function *deed;
+
+/* The pool has another worker, if that is needed, and nothing hangs. */
 static int
 survive_madness(void *arg)
 {
     struct coir_pool *pool = open_warm("processes:1");
-    int result = coir_pool_call(pool, go_mad, NULL, 0, core_soon());
+    int result = coir_pool_call(pool, deed, NULL, 0, core_soon());
     (void)arg;
-    MUST_BE(result, -EOWNERDEAD);
-    MUST_BE(coir_pool_call(pool, nothing, NULL, 0, core_soon()), 0); /* by another worker */
+    MUST(result == 0 || result == -EOWNERDEAD);
+    result = coir_pool_call(pool, nothing, NULL, 0, core_soon()); /* it may be found out with this one */
+    MUST(result == 0 || result == -EOWNERDEAD);
+    MUST_BE(coir_pool_call(pool, nothing, NULL, 0, core_soon()), 0);
     coir_pool_close(pool);
     return 0;
 }
 
 START_TEST(a_mad_worker_is_replaced)
 {
+    static coir_function *const deeds[] = {write_over_all, write_over_mark, write_over_place, write_over_sleeps};
+    deed = deeds[_i];
     play(CORE_DEFAULT, survive_madness);
+}
+END_TEST
+
+/* ---- Limits ---- */
+
+/* Who has given up waiting for a call is not served later, though its job stood in a process then. */
+static int
+give_a_call_up(void *arg)
+{
+    struct coir_pool *pool = open_warm("processes:1");
+    struct coir_future *before, *job;
+    int number = 5;
+    (void)arg;
+    MUST_BE(coir_pool_submit(pool, nothing, NULL, 0, &before, core_soon()), 0);
+    MUST_BE(coir_pool_submit(pool, take_long, NULL, 0, &job, core_soon()), 0);
+    MUST_BE(coir_pool_call(pool, count_run, &number, sizeof number, coir_after(COIR_MS / 4)), -ETIMEDOUT);
+    await_inside();
+    (void)coir_sleep(coir_after(5 * COIR_MS)); /* it is taken back meanwhile */
+    end_long(job);
+    MUST_BE(coir_pool_shutdown(pool, core_soon()), 0);
+    MUST_BE(seen->runs[5], 0);
+    coir_future_free(before);
+    coir_pool_close(pool);
+    return 0;
+}
+
+START_TEST(a_call_that_was_given_up_does_not_run)
+{
+    play(_i, give_a_call_up);
+}
+END_TEST
+
+enum { SUBMITTERS = 50, CAPACITY = 4 };
+static int submitted; /* atomic: of those, have ended */
+
+static int
+linger(void *arg)
+{
+    coir_time end = coir_after(3 * COIR_MS / 2);
+    while (coir_now() < end)
+        (void)sched_yield();
+    return arg != NULL;
+}
+
+static int
+submit_more(void *pool)
+{
+    for (int i = 0; i < 40; i++)
+        MUST_BE(coir_pool_submit(pool, i % 20 == 19 ? linger : nothing, NULL, 0, NULL, COIR_NEVER), 0);
+    __atomic_add_fetch(&submitted, 1, __ATOMIC_SEQ_CST);
+    return 0;
+}
+
+/* What is taken back comes on top, once: while there is more than the capacity nobody is let in. */
+static int
+keep_within(void *arg)
+{
+    struct core_actor actors[SUBMITTERS];
+    struct coir_pool *pool;
+    size_t most = 0;
+    (void)arg;
+    MUST_BE(coir_pool_open("processes:1", &(struct coir_pool_options){.capacity = CAPACITY}, &pool), 0);
+    core_start_all(actors, SUBMITTERS, submit_more, pool);
+    while (__atomic_load_n(&submitted, __ATOMIC_SEQ_CST) < SUBMITTERS) {
+        cr_pool_hold(pool);
+        most = pool->count > most ? pool->count : most;
+        cr_pool_release(pool);
+        (void)coir_yield();
+    }
+    for (int i = 0; i < SUBMITTERS; i++)
+        MUST_BE(core_end(&actors[i]), 0);
+    MUST(most <= CAPACITY + CR_POOL_AHEAD);
+    coir_pool_close(pool);
+    return 0;
+}
+
+START_TEST(what_is_taken_back_lets_nobody_in)
+{
+    play(CORE_FOUR, keep_within);
 }
 END_TEST
 
@@ -417,7 +630,11 @@ add(TCase *cases)
     tcase_add_loop_test(cases, a_pool_that_is_shut_down_runs_those_behind, 0, CORE_CASTS);
     tcase_add_loop_test(cases, a_death_takes_one_job_along, 0, CORE_CASTS);
     tcase_add_loop_test(cases, a_death_at_each_step, 0, 5 * CORE_CASTS);
-    tcase_add_test(cases, a_mad_worker_is_replaced);
+    tcase_add_loop_test(cases, one_that_goes_on_runs_nothing_twice, 0, CORE_CASTS);
+    tcase_add_loop_test(cases, the_last_one_without_replacement_runs_the_rest, 0, CORE_CASTS);
+    tcase_add_loop_test(cases, a_mad_worker_is_replaced, 0, 4);
+    tcase_add_loop_test(cases, a_call_that_was_given_up_does_not_run, 0, CORE_CASTS);
+    tcase_add_test(cases, what_is_taken_back_lets_nobody_in);
     tcase_add_loop_test(cases, large_ones_among_small_ones, 0, CORE_CASTS);
 }
 
