@@ -345,8 +345,11 @@ cr_server_end(struct coir_server *server, coir_time deadline)
         return error;
     }
     server->runtime = NULL;
-    coir_signals_close(server->signals);
-    server->signals = NULL;
+    /* A supervisor's worker ends with its process, which must not die of being told to, a moment before. */
+    if (!server->line) {
+        coir_signals_close(server->signals);
+        server->signals = NULL;
+    }
     cr_sessions_fini(&server->sessions);
     coir_event_fini(&server->told);
     coir_semaphore_fini(&server->room);
