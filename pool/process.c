@@ -294,11 +294,13 @@ begin(struct cr_pool_process *process)
 
 /* -ENOEXEC: the function has no name. If the process cannot read it there will be no answer. */
 static int
-say(struct cr_pool_process *process, coir_function *function, void *bytes, size_t size, size_t each, bool is_start)
+say(struct cr_pool_process *process, coir_function *function, const void *bytes, size_t size, size_t each,
+    bool is_start)
 {
     struct order order = {size, each, next_ticket(process->ticket), process->known != function, is_start};
     struct cr_function_name name;
-    struct iovec parts[] = {{&order, sizeof order}, {&name, order.is_named ? sizeof name : 0}, {bytes, size}};
+    struct iovec parts[] = {
+        {&order, sizeof order}, {&name, order.is_named ? sizeof name : 0}, {(void *)(uintptr_t)bytes, size}};
     if (order.is_named && cr_function_name(function, &name))
         return cr_fail(-ENOEXEC, "the function is in no file that another process could find it in");
     process->ticket = order.ticket;
@@ -308,7 +310,7 @@ say(struct cr_pool_process *process, coir_function *function, void *bytes, size_
     return 0;
 }
 
-/* The answer to what was said first, its bytes to where those of the order were. 0, or < 0: it has died. */
+/* The answer to what was said first, its bytes to where those of the order were (NULL: nowhere). 0, or < 0: it has died. */
 static int
 hear(struct cr_pool_process *process, void *bytes, size_t size, struct answer *said, char **detail)
 {
@@ -376,14 +378,22 @@ begun_by(const struct cr_pool_process *process, uint64_t mark)
     return process->begun + (begun < present ? begun : present);
 }
 
+/* What the process has not begun so far it will not begin. How many of its jobs it has. */
+static unsigned
+end_round(struct cr_pool_process *process)
+{
+    uint64_t next = (process->ticket | UINT32_MAX) + 1;
+    unsigned begun = begun_by(process, cr_swap_ar(&process->channel.memory->mark, next));
+    process->ticket = next;
+    return begun;
+}
+
 unsigned
 cr_pool_process_take_back(struct cr_pool_process *process, struct coir_future *jobs[CR_POOL_AHEAD])
 {
     unsigned count;
     if (process->channel.memory) {
-        uint64_t next = (process->ticket | UINT32_MAX) + 1;
-        process->begun = begun_by(process, cr_swap_ar(&process->channel.memory->mark, next));
-        process->ticket = next;
+        process->begun = end_round(process);
         process->known = NULL;
         process->usual = LONG;
     }
@@ -407,8 +417,7 @@ copy_of(const char *text)
 static bool
 died_with_a_job(struct cr_pool_process *process)
 {
-    uint64_t next = (process->ticket | UINT32_MAX) + 1;
-    bool had_begun = begun_by(process, cr_swap_ar(&process->channel.memory->mark, next)) != 0;
+    bool had_begun = end_round(process) != 0;
     process->begun = 0;
     (void)bury(process, had_begun ? "has died with a job" : "has died");
     return had_begun;
@@ -445,18 +454,12 @@ run_start(struct cr_pool_process *process, char **detail)
     const struct coir_pool *pool = process->pool;
     size_t size = pool->options.start_arg_size;
     struct answer said;
-    void *copy = cr_alloc(size + 1);
-    int result = copy ? 0 : -ENOMEM;
-    if (!result) {
-        memcpy(copy, pool->start_arg, size);
-        result = say(process, pool->options.start, copy, size, size, true);
-    }
-    if (!result) {
-        result = hear(process, copy, size, &said, detail);
-        result = result ? bury(process, "has died in its start function") : (int)said.result;
-    }
-    cr_free(copy);
-    return result;
+    int error = say(process, pool->options.start, pool->start_arg, size, size, true);
+    if (error)
+        return error;
+    if (hear(process, NULL, size, &said, detail))
+        return bury(process, "has died in its start function");
+    return (int)said.result;
 }
 
 int
