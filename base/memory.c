@@ -5,6 +5,7 @@
 
 #include <malloc.h>
 #include <stdlib.h>
+#include <string.h>
 
 static CR_ATOMIC(int64_t) * counted;
 
@@ -41,6 +42,13 @@ void *
 cr_alloc_zero(size_t size)
 {
     return CR_FAIL(CR_FAULT_MEMORY) ? NULL : born(calloc(1, size));
+}
+
+char *
+cr_alloc_text(const char *text)
+{
+    char *copy = text ? cr_alloc(strlen(text) + 1) : NULL;
+    return copy ? strcpy(copy, text) : NULL;
 }
 
 void *

@@ -9,6 +9,7 @@
 void *cr_alloc(size_t size);                           /* NULL: no memory */
 void *cr_alloc_zero(size_t size);                      /* the same, all bytes 0 */
 void *cr_alloc_aligned(size_t alignment, size_t size); /* alignment: a power of two; size a multiple of it */
+char *cr_alloc_text(const char *text);                 /* a copy; NULL: no text, or no memory */
 void *cr_realloc(void *memory, size_t size);           /* NULL: no memory, the old one stays */
 void cr_free(void *memory);
 

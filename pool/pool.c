@@ -211,8 +211,7 @@ end_unrun(struct coir_future *job, int result, const char *detail)
     if (result == -ECANCELED) {
         (void)coir_future_cancel(job);
     } else if (cr_future_begin(job, 0)) {
-        char *copy = detail ? cr_alloc(strlen(detail) + 1) : NULL;
-        cr_future_end(job, result, copy ? strcpy(copy, detail) : NULL);
+        cr_future_end(job, result, cr_alloc_text(detail));
     }
     coir_future_free(job);
 }

@@ -405,13 +405,6 @@ cr_pool_process_take_back(struct cr_pool_process *process, struct coir_future *j
     return count;
 }
 
-static char *
-copy_of(const char *text)
-{
-    char *copy = cr_alloc(strlen(text) + 1);
-    return copy ? strcpy(copy, text) : NULL;
-}
-
 /* It is no more, or is not to be. Whether it had begun the first of its jobs, which fails then; the others it has not, and will
  * not, if it should live. */
 static bool
@@ -438,7 +431,7 @@ cr_pool_process_answer(struct cr_pool_process *process, struct coir_future **job
         *result = (int)said.result;
     } else if (died_with_a_job(process)) {
         *result = -EOWNERDEAD;
-        *detail = copy_of(coir_error_detail());
+        *detail = cr_alloc_text(coir_error_detail());
     } else {
         return -EPIPE;
     }

@@ -348,7 +348,7 @@ int
 cr_fail(int failure, const char *format, ...)
 {
     struct coir_task *self = cr_task_self();
-    char text[512], *copy;
+    char text[512];
     va_list values;
     int length;
     va_start(values, format);
@@ -356,11 +356,8 @@ cr_fail(int failure, const char *format, ...)
     va_end(values);
     if (length < 0)
         return failure;
-    copy = cr_alloc(strlen(text) + 1);
-    if (copy)
-        strcpy(copy, text);
     cr_free(self->detail);
-    self->detail = copy;
+    self->detail = cr_alloc_text(text);
     return failure;
 }
 
