@@ -52,10 +52,10 @@ cr_fork_check(const char *who, int failure, const char *advice)
         return cr_fail(-ENOTSUP, "%s: there are no processes here", who);
     if (cr_process_is_single())
         return 0;
-    while ((threads = cr_world.threads()) > ALONE &&
-           cr_now() < until) /* one that has been joined may be listed still */
+    while (((threads = cr_world.threads()) > ALONE || threads == -EAGAIN) &&
+           cr_now() < until) /* one that has been joined may be listed still; -EAGAIN: their number is just changing */
         cr_world.thread_pause();
-    return threads <= ALONE
+    return threads <= ALONE && threads != -EAGAIN
                ? 0
                : cr_fail(failure,
                          "%s: this process has %d threads, and what the others have locked would stay locked "
